@@ -1,0 +1,315 @@
+"""Count tables: the CSV that `signpost analyse` reads. One row is one cell of counts.
+
+Columns, in any order: `variant`, `units`, `conversions`; and where needed `period`, `phase`, `stratum`, `weight`
+and `outcome`. Nothing is silently repaired: what is missing, contradictory or impossible is a `TableError`.
+
+- `units` are both assigned and exposed. White space around a value and empty lines are not data.
+- `weight` is the variant's share of units in the row's phase: whole numbers that sum to 10000, or decimals that
+  sum to 1. Without it the split is only observed, and cannot be checked, unless the caller says it was equal.
+- Without a `phase` column a phase is a run of periods, in file order, with the same weights.
+- Each variant has a row for every period, phase, stratum and outcome, unless its weight in the phase is 0.
+- The primary outcome is the one called `primary`, or else the first in the file; the others are secondary.
+- The control is the variant named, or else the one called `control`, or else the first in the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from io import StringIO
+from typing import TextIO
+
+from stats import Cell, Counts, Outcome, Plan
+from stats.plan import Design
+
+REQUIRED = ("variant", "units", "conversions")
+OPTIONAL = ("period", "phase", "stratum", "weight", "outcome")
+LARGEST_COUNT = 10**12
+FULL_WEIGHTS = (Decimal(10_000), Decimal(1))
+
+Weights = dict[str, Decimal]
+Group = tuple[str, int | None]
+
+
+class TableError(ValueError):
+    """A table that cannot be read as it stands.
+
+    `row` is the line of the file, the header being line 1 (None: the file as a whole), `column` the column's
+    name (None: the whole row). `str()` is one line that says where, what is wrong and what would be right.
+    """
+
+    def __init__(self, row: int | None, column: str | None, detail: str) -> None:
+        places = (f"row {row}" if row else "", f"column '{column}'" if column else "")
+        where = ", ".join(place for place in places if place)
+        super().__init__(f"{where}: {detail}" if where else detail)
+        self.row = row
+        self.column = column
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table, its values read; `line` counts from 1, the header."""
+
+    line: int
+    variant: str
+    units: int
+    conversions: int
+    period: str
+    phase: int | None
+    stratum: str
+    weight: Decimal | None
+    outcome: str
+
+    @property
+    def group(self) -> Group:
+        """Where weights are constant at least: the period within its phase."""
+        return self.period, self.phase
+
+
+def read_counts(
+    source: str | TextIO,
+    *,
+    control: str | None = None,
+    equal: bool = False,
+    planned_units: int | None = None,
+    design: Design = "fixed",
+    alpha: float = 0.05,
+) -> tuple[Plan, Counts]:
+    """Return plan and counts of a table, given as text or as an open text file.
+
+    equal          the split was meant to be equal; contradicts a `weight` column
+    planned_units  units per variant that were planned; None: the table is final
+
+    Raises TableError for the table, and ValueError that begins with the field's name for the other arguments.
+    """
+    rows = _rows(source)
+    variants = tuple(dict.fromkeys(row.variant for row in rows))
+    if len(variants) == 1:
+        raise TableError(None, "variant", f"{_show(variants[0])} is the only variant; a comparison needs two")
+    weights = _weights(rows, variants, equal=equal)
+    _check_complete(rows, variants, weights)
+    _check_sums(rows, weights)
+    phases, shares = _phases(rows, weights)
+    plan = Plan(
+        variants=variants,
+        control=_control(control, variants),
+        outcomes=_outcomes(rows),
+        design=design,
+        alpha=alpha,
+        planned_units=planned_units,
+        rho="logged" if shares else "observed",
+    )
+    return plan, Counts(tuple(_cells(rows, phases)), shares=shares)
+
+
+def _rows(source: str | TextIO) -> list[Row]:
+    file = StringIO(source, newline="") if isinstance(source, str) else source
+    reader = csv.reader(_without_mark(file), strict=True)
+    try:
+        records = [(reader.line_num, [value.strip() for value in record]) for record in reader if record]
+    except csv.Error as error:
+        raise TableError(reader.line_num, None, f"is not CSV ({error}); quotes must be closed") from error
+    if not records:
+        raise TableError(None, None, f"the file is empty; its first row must name {_listed(REQUIRED)}")
+    (first, header), *body = records
+    _check_header(first, header)
+    if not body:
+        raise TableError(None, None, "the file has a header and no rows; give each variant one")
+    rows = [_row(line, header, values) for line, values in body]
+    _check_duplicates(rows)
+    return rows
+
+
+def _without_mark(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines without the byte-order mark that spreadsheets put before the first one."""
+    for number, line in enumerate(lines):
+        yield line if number else line.removeprefix("\ufeff")
+
+
+def _check_header(line: int, header: list[str]) -> None:
+    for name in header:
+        if name not in REQUIRED + OPTIONAL:
+            known = _listed(REQUIRED + OPTIONAL)
+            raise TableError(line, _show(name)[1:-1], f"is not a column of count tables; these are {known}")
+        if header.count(name) > 1:
+            raise TableError(line, name, "is there twice; each column must be there once")
+    for name in REQUIRED:
+        if name not in header:
+            raise TableError(line, name, f"is missing; a table needs {_listed(REQUIRED)}")
+
+
+def _row(line: int, header: list[str], values: list[str]) -> Row:
+    if len(values) != len(header):
+        raise TableError(line, None, f"has {len(values)} values; the header has {len(header)} columns")
+    found = dict(zip(header, values, strict=True))
+    for name in ("variant", "outcome", "period"):
+        if found.get(name) == "":
+            raise TableError(line, name, f"is empty; every row must name its {name}")
+    units, conversions = (_count(line, name, found[name]) for name in ("units", "conversions"))
+    if conversions > units:
+        raise TableError(line, "conversions", f"{conversions} of {units} units; there can be at most {units}")
+    return Row(
+        line=line,
+        variant=found["variant"],
+        units=units,
+        conversions=conversions,
+        period=found.get("period", ""),
+        phase=_phase(line, found["phase"]) if "phase" in found else None,
+        stratum=found.get("stratum", ""),
+        weight=_weight(line, found["weight"]) if "weight" in found else None,
+        outcome=found.get("outcome", "primary"),
+    )
+
+
+def _count(line: int, name: str, text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,13}", text) or int(text) > LARGEST_COUNT:
+        raise TableError(line, name, f"{_show(text)} is not a whole number from 0 to {LARGEST_COUNT}")
+    return int(text)
+
+
+def _phase(line: int, text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise TableError(line, "phase", f"{_show(text)} is not the number of a phase, such as 1")
+    return int(text)
+
+
+def _weight(line: int, text: str) -> Decimal:
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,12})?", text):
+        raise TableError(line, "weight", f"{_show(text)} is not a weight, such as 2500 (of 10000) or 0.25")
+    return Decimal(text)
+
+
+def _check_duplicates(rows: list[Row]) -> None:
+    seen: dict[tuple[object, ...], int] = {}
+    for row in rows:
+        key = row.variant, row.group, row.stratum, row.outcome
+        if key in seen:
+            detail = f"{_show(row.variant)} has the same counts on row {seen[key]}; {_KEY} must differ"
+            raise TableError(row.line, "variant", detail)
+        seen[key] = row.line
+
+
+_KEY = "variant, period, phase, stratum and outcome together"
+
+
+def _weights(rows: list[Row], variants: tuple[str, ...], *, equal: bool) -> dict[Group, Weights]:
+    """Return group -> variant -> weight; empty when the table has no weights and was not meant equal."""
+    if rows[0].weight is None:
+        return {row.group: dict.fromkeys(variants, Decimal(1)) for row in rows} if equal else {}
+    if equal:
+        raise TableError(1, "weight", "contradicts an equal split; leave out one of the two")
+    found: dict[object, Weights] = {}
+    for row in rows:
+        _note_weight(found.setdefault(_weight_key(row), {}), row)
+    return {row.group: found[_weight_key(row)] for row in rows}
+
+
+def _weight_key(row: Row) -> object:
+    return row.period if row.phase is None else row.phase
+
+
+def _note_weight(known: Weights, row: Row) -> None:
+    weight = Decimal(0) if row.weight is None else row.weight
+    if known.setdefault(row.variant, weight) != weight:
+        detail = f"{weight} for {_show(row.variant)}, but {known[row.variant]} before; it must stay the same"
+        raise TableError(row.line, "weight", f"{detail} within a {_place(row)[0]}")
+    if weight == 0 and row.units:
+        raise TableError(row.line, "units", f"{row.units} units with weight 0; a closed variant must have 0")
+
+
+def _check_sums(rows: list[Row], weights: Mapping[Group, Weights]) -> None:
+    for row in rows:
+        total = sum(weights.get(row.group, {}).values())
+        if row.weight is not None and total not in FULL_WEIGHTS:
+            kind, name = _place(row)
+            where = f"of {kind} {_show(name)} " if name else ""
+            detail = f"the weights {where}sum to {total}; they must sum to 10000, or to 1"
+            raise TableError(row.line, "weight", detail)
+
+
+def _place(row: Row) -> tuple[str, str]:
+    """Return what a row's weights belong to: its phase, its period, or the whole table."""
+    if row.phase is not None:
+        return "phase", str(row.phase)
+    return ("period", row.period) if row.period else ("table", "")
+
+
+def _check_complete(rows: list[Row], variants: tuple[str, ...], weights: Mapping[Group, Weights]) -> None:
+    """Refuse a missing row: nobody can tell whether it means 0 units or a lost count."""
+    outcomes = tuple(dict.fromkeys(row.outcome for row in rows))
+    units = {(row.group, row.stratum, row.variant, row.outcome): row.units for row in rows}
+    for row in rows:
+        for variant in variants:
+            found = {name: units.get((row.group, row.stratum, variant, name)) for name in outcomes}
+            closed = weights.get(row.group, {}).get(variant) == 0
+            if closed and set(found.values()) == {None}:
+                continue
+            _check_outcomes(row, variant, found)
+
+
+def _check_outcomes(row: Row, variant: str, units: Mapping[str, int | None]) -> None:
+    names = {"period": row.period, "phase": "" if row.phase is None else str(row.phase), "stratum": row.stratum}
+    where = "".join(f" in {kind} {_show(name)}" for kind, name in names.items() if name)
+    for outcome, found in units.items():
+        if found is None:
+            what = f" for outcome {_show(outcome)}" if len(units) > 1 else ""
+            fix = "give it one: 0 units if there were none, weight 0 if it was closed"
+            raise TableError(row.line, "variant", f"{_show(variant)} has no row{what}{where}; {fix}")
+    if len(set(units.values())) > 1:
+        detail = f"{_show(variant)} has different units for its outcomes{where}; they must be the same"
+        raise TableError(row.line, "units", detail)
+
+
+def _phases(rows: list[Row], weights: Mapping[Group, Weights]) -> tuple[dict[Group, int], dict[int, dict[str, float]]]:
+    """Return group -> phase, and phase -> variant -> probability (empty when unknown)."""
+    phases: dict[Group, int] = {}
+    number, before = 1, weights.get(rows[0].group)
+    for group in dict.fromkeys(row.group for row in rows):
+        if weights.get(group) != before:
+            number, before = number + 1, weights.get(group)
+        phases[group] = number if group[1] is None else group[1]
+    return phases, {phases[group]: _shares(found) for group, found in weights.items()}
+
+
+def _shares(weights: Weights) -> dict[str, float]:
+    total = sum(weights.values())
+    return {variant: float(weight / total) for variant, weight in weights.items()}
+
+
+def _control(name: str | None, variants: tuple[str, ...]) -> str:
+    if name is None:
+        return "control" if "control" in variants else variants[0]
+    if name not in variants:
+        detail = f"there is no variant {_show(name)} to be the control; it must be one of {_listed(variants)}"
+        raise TableError(None, "variant", detail)
+    return name
+
+
+def _outcomes(rows: list[Row]) -> tuple[Outcome, ...]:
+    names = list(dict.fromkeys(row.outcome for row in rows))
+    primary = "primary" if "primary" in names else names[0]
+    secondary = (Outcome(name, "secondary") for name in names if name != primary)
+    return Outcome(primary, "primary"), *secondary
+
+
+def _cells(rows: list[Row], phases: Mapping[Group, int]) -> Iterator[Cell]:
+    merged: dict[tuple[str, Group, str], list[Row]] = {}
+    for row in rows:
+        merged.setdefault((row.variant, row.group, row.stratum), []).append(row)
+    for (variant, group, stratum), members in merged.items():
+        units = members[0].units
+        conversions = {row.outcome: row.conversions for row in members}
+        yield Cell(variant, phases[group], group[0], "", stratum, units, units, conversions)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _show(text: str) -> str:
+    """Quote a value from the file on one line, shortened."""
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")
