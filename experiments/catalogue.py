@@ -1,0 +1,135 @@
+"""What every process knows by heart: running versions, their keys, integrators' keys.
+
+Refreshed in the background whenever the ledger's catalogue number moves, so that no request reads a
+definition. When the ledger is away, what was known stays known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from experiments.access import ApiKey
+from experiments.errors import InvalidInput
+from experiments.identity import Keyring
+from experiments.model import LIVE, Experiment, Version
+from experiments.spec import Message
+from experiments.store import Store
+from experiments.store.keys import tag
+from experiments.store.rows import mask
+
+
+@dataclass(frozen=True)
+class Live:
+    """A version that takes outcomes (running, suspended or stopped), with what a request needs at hand."""
+
+    experiment: str
+    version: Version
+    key: bytes
+    masks: str
+    locales: tuple[str, ...]
+    tags: tuple[str, ...]
+
+    @property
+    def pause(self) -> int:
+        """Seconds before a session's next trigger is a repeat; -1 where units cannot be recognised again."""
+        return self.version.definition.repeat_after_seconds if self.version.definition.unit == "session" else -1
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One consistent view. `adopted` maps a surface to the text that was adopted for it, by locale."""
+
+    number: int = -1
+    on_surface: Mapping[str, Live] = field(default_factory=dict)
+    by_key: Mapping[str, Live] = field(default_factory=dict)
+    by_id: Mapping[int, Live] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+    surfaces: frozenset[str] = frozenset()
+    adopted: Mapping[str, Mapping[str, Message]] = field(default_factory=dict)
+    api_keys: Mapping[str, ApiKey] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def versions(self, experiment: str) -> list[Live]:
+        """All versions of an experiment that take outcomes, newest first."""
+        found = [one for one in self.by_id.values() if one.experiment == experiment]
+        return sorted(found, key=lambda one: one.version.number, reverse=True)
+
+
+class Catalogue:
+    """Holds the current snapshot; replaced as a whole, so that readers need no lock."""
+
+    def __init__(self, store: Store, keyring: Keyring) -> None:
+        self._store = store
+        self._keyring = keyring
+        self.snapshot = Snapshot()
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.snapshot.number >= 0
+
+    def refresh(self) -> bool:
+        """Load anew if anything changed; returns whether it did. Raises StoreUnavailable."""
+        number = self._store.documents.catalogue_number()
+        if number == self.snapshot.number:
+            return False
+        self.snapshot = self._load(number)
+        return True
+
+    def _load(self, number: int) -> Snapshot:
+        experiments = self._store.documents.experiments()
+        problems: list[str] = []
+        live = list(self._live(experiments, problems))
+        running = [one for one in live if one.version.state in ("running", "suspended")]
+        return Snapshot(
+            number=number,
+            on_surface=MappingProxyType({s: one for one in running for s in one.version.definition.surfaces}),
+            by_key=MappingProxyType({one.experiment: one for one in live}),
+            by_id=MappingProxyType({one.version.id: one for one in live}),
+            known=frozenset(e.key for e in experiments),
+            surfaces=frozenset(s for e in experiments for v in e.versions for s in v.definition.surfaces),
+            adopted=MappingProxyType(_adopted(experiments)),
+            api_keys=MappingProxyType(
+                {kid: ApiKey.model_validate_json(text) for kid, text in self._store.documents.api_keys().items()}
+            ),
+            problems=tuple(problems),
+        )
+
+    def _live(self, experiments: Iterable[Experiment], problems: list[str]) -> Iterable[Live]:
+        for experiment in experiments:
+            for version in experiment.versions:
+                if version.state in LIVE and version.key is not None:
+                    try:
+                        key = self._keyring.unwrap(version.key, experiment.key, version.number)
+                    except InvalidInput as error:
+                        problems.append(error.detail)
+                        continue
+                    yield make_live(experiment.key, version, key)
+
+
+def make_live(experiment: str, version: Version, key: bytes) -> Live:
+    """Gather what requests need of a version."""
+    return Live(
+        experiment=experiment, version=version, key=key,
+        masks=",".join(str(mask(definition)) for _, definition in version.outcomes),
+        locales=version.definition.served_locales(),
+        tags=tuple(tag(experiment, version.number, suffix) for suffix in version.tags),
+    )  # fmt: skip
+
+
+def _adopted(experiments: Iterable[Experiment]) -> dict[str, dict[str, Message]]:
+    """Texts adopted by the latest decision on each surface."""
+    decided = [
+        (version.stopped or 0, version)
+        for experiment in experiments
+        for version in experiment.versions
+        if version.adopted is not None
+    ]
+    found: dict[str, dict[str, Message]] = {}
+    for _, version in sorted(decided, key=lambda pair: pair[0]):
+        definition = version.definition
+        texts = next(v.messages for v in definition.variants if v.key == version.adopted)
+        served = {tag: texts[tag] for tag in definition.served_locales()}
+        found |= dict.fromkeys(definition.surfaces, served)
+    return found

@@ -1,0 +1,108 @@
+"""What researchers and staff do with experiments: take in a definition, move it through its life.
+
+Each act reads the experiment, asks `lifecycle` for the next value, and saves it by compare-and-set.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from experiments import lifecycle, spec
+from experiments.access import ApiKey, Kind, new_key
+from experiments.errors import InvalidInput, NotFound
+from experiments.lifecycle import Actor, Change
+from experiments.model import Experiment
+from experiments.runtime import Runtime
+
+ACTS = (
+    "submit", "reject", "approve", "start", "set-traffic", "set-weights", "close-arm", "suspend", "resume", "stop",
+    "conclude", "archive",
+)  # fmt: skip
+
+
+def apply(runtime: Runtime, document: Any, actor: Actor) -> Experiment:
+    """Take in an experiment's document as a draft. Raises InvalidDefinition with every violation."""
+    definition = spec.parse(document, help_resources=runtime.directory.by_key)
+    documents = runtime.store.documents
+    try:
+        known = documents.experiment(definition.key)
+    except NotFound:
+        known = None
+    return documents.save(lifecycle.apply(known, definition, actor, version_id=documents.next_version_id()))
+
+
+def act(runtime: Runtime, key: str, name: str, actor: Actor, options: Mapping[str, Any] | None = None) -> Experiment:
+    """Make one transition. `options` are those of the act: traffic, weights, variant, adopt, simulated."""
+    experiment = runtime.store.documents.experiment(key)
+    return runtime.store.documents.save(_change(runtime, experiment, name, actor, dict(options or {})))
+
+
+def _change(runtime: Runtime, experiment: Experiment, name: str, actor: Actor, options: dict[str, Any]) -> Change:
+    simple = lifecycle.SIMPLE.get(name)
+    if simple is not None:
+        _only(options)
+        return simple(experiment, actor)
+    taken: dict[str, Callable[[], Change]] = {
+        "start": lambda: _start(runtime, experiment, actor, simulated=bool(options.get("simulated", False))),
+        "set-traffic": lambda: lifecycle.set_traffic(experiment, actor, _need(options, "traffic", int)),
+        "set-weights": lambda: lifecycle.set_weights(experiment, actor, _need(options, "weights", list)),
+        "close-arm": lambda: lifecycle.close_arm(experiment, actor, _need(options, "variant", str)),
+        "conclude": lambda: lifecycle.conclude(experiment, actor, adopt=options.get("adopt")),
+    }
+    if name not in taken:
+        raise NotFound(f"there is no act '{name}'; there are: {', '.join(ACTS)}")
+    own = {"start": "simulated", "set-traffic": "traffic", "set-weights": "weights", "close-arm": "variant"}
+    _only(options, own.get(name, "adopt"))
+    return taken[name]()
+
+
+def _start(runtime: Runtime, experiment: Experiment, actor: Actor, *, simulated: bool) -> Change:
+    version = experiment.latest.number
+    wrapped = runtime.keyring.wrap(secrets.token_bytes(32), experiment.key, version)
+    return lifecycle.start(experiment, actor, key=wrapped, simulated=simulated)
+
+
+def _only(options: Mapping[str, Any], *names: str) -> None:
+    for unknown in sorted(set(options) - set(names)):
+        raise InvalidInput(f"there is no field '{unknown}' in this act", code="unknown-field", pointer=f"/{unknown}")
+
+
+def _need(options: Mapping[str, Any], name: str, kind: type) -> Any:
+    if name not in options:
+        raise InvalidInput(f"the field '{name}' is required", code="missing-field", pointer=f"/{name}")
+    value = options[name]
+    if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, list) and not _whole(value)):
+        raise InvalidInput(f"'{name}' has the wrong type", code="wrong-type", pointer=f"/{name}")
+    return value
+
+
+def _whole(values: list[Any]) -> bool:
+    return all(isinstance(v, int) and not isinstance(v, bool) for v in values)
+
+
+def create_key(
+    runtime: Runtime, *, kind: Kind, partner: str, surfaces: tuple[str, ...], origins: tuple[str, ...], now: int
+) -> tuple[ApiKey, str]:
+    """Make an integrator's key and return it with the text that its owner needs; the secret is kept nowhere."""
+    if not partner.strip():
+        raise InvalidInput("a key belongs to a partner", pointer="/partner")
+    if not surfaces:
+        raise InvalidInput("name at least one surface ('*' for all)", pointer="/surfaces")
+    if kind == "browser" and not origins:
+        raise InvalidInput("a browser key needs the origins that may use it", pointer="/origins")
+    number = runtime.store.documents.partner_number(partner)
+    key, text = new_key(kind=kind, partner=partner, partner_number=number, surfaces=surfaces, origins=origins, now=now)
+    runtime.store.documents.save_api_key(key.id, key.model_dump_json())
+    return key, text
+
+
+def revoke_key(runtime: Runtime, key_id: str, now: int) -> ApiKey:
+    """Revoke a key at once; processes notice within their refresh interval."""
+    held = runtime.store.documents.api_keys().get(key_id)
+    if held is None:
+        raise NotFound(f"there is no key '{key_id}'")
+    key = ApiKey.model_validate_json(held).model_copy(update={"revoked": now})
+    runtime.store.documents.save_api_key(key_id, key.model_dump_json())
+    return key

@@ -1,0 +1,37 @@
+"""The stores: the only code that talks to Redis.
+
+`Store` holds the three rooms: `ledger` (counting, by scripts), `documents` (experiments, keys) and
+`volatile` (day keys). One method is one round trip. `keys` is the map of everything that is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from experiments.store.connection import connect
+from experiments.store.documents import Documents
+from experiments.store.ledger import Ledger
+from experiments.store.settings import Condition, condition
+from experiments.store.volatile import Volatile
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """All that outlives a process. `budget` seconds are the time a person waits for the ledger, one try."""
+
+    ledger: Ledger
+    documents: Documents
+    volatile: Volatile
+
+    @classmethod
+    def open(cls, ledger_url: str, volatile_url: str, *, budget: float = 0.1, patience: float = 5.0) -> Store:
+        """Make the clients. Connects to nothing: a store that is down is met by the first call."""
+        hot, patient = connect(ledger_url, timeout=budget), connect(ledger_url, timeout=patience)
+        return cls(Ledger(hot, patient), Documents(patient), Volatile(connect(volatile_url, timeout=budget)))
+
+    def condition(self) -> Condition:
+        """Read both servers' real settings."""
+        return condition(self.ledger.patient, self.volatile.client)
+
+
+__all__ = ["Condition", "Documents", "Ledger", "Store", "Volatile"]

@@ -1,0 +1,91 @@
+"""Experiments, their log, integrators' keys: small documents, changed by compare-and-set."""
+
+from __future__ import annotations
+
+from experiments.errors import NotFound, Stale, SurfaceTaken
+from experiments.lifecycle import Change
+from experiments.model import Experiment, LogEntry
+from experiments.store import keys
+from experiments.store.connection import Client, translated
+from experiments.store.scripts import Script
+
+_SAVE = Script("save_experiment", rows=False)
+
+
+class Documents:
+    """Every document lies in one slot, so that they change together."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def save(self, change: Change) -> Experiment:
+        """Write the next value of an experiment, or raise Stale or SurfaceTaken and change nothing."""
+        after = change.experiment
+        live = after.on_surface
+        surfaces = live.definition.surfaces if live else []
+        names = [keys.EXPERIMENTS, keys.REVISIONS, keys.SURFACES, keys.log(after.key), keys.CATALOGUE]
+        document, entry = after.model_dump_json(by_alias=True), change.entry.model_dump_json()
+        code, *told = _SAVE(self.client, names, [after.key, after.revision - 1, document, entry, *surfaces])
+        if code == 0:
+            raise Stale(f"'{after.key}' was changed by somebody else meanwhile; read it again and repeat the change")
+        if code == -1:
+            surface, holder = (text.decode() for text in told)
+            raise SurfaceTaken(
+                f"surface '{surface}' already shows experiment '{holder}'; stop that one first, or use another surface",
+                pointer="/surfaces",
+            )
+        return after
+
+    def experiment(self, key: str) -> Experiment:
+        """Return one experiment, or raise NotFound."""
+        with translated():
+            document = self.client.hget(keys.EXPERIMENTS, key)
+        if document is None:
+            raise NotFound(f"there is no experiment '{key}'", code="unknown-experiment", pointer="/experiment")
+        return Experiment.model_validate_json(document)
+
+    def experiments(self) -> list[Experiment]:
+        """All experiments, by key."""
+        with translated():
+            found = self.client.hgetall(keys.EXPERIMENTS)
+        return [Experiment.model_validate_json(found[key]) for key in sorted(found)]
+
+    def log(self, key: str) -> list[LogEntry]:
+        """The experiment's log, oldest first."""
+        with translated():
+            entries = self.client.lrange(keys.log(key), 0, -1)
+        return [LogEntry.model_validate_json(entry) for entry in entries]
+
+    def next_version_id(self) -> int:
+        """Return a number for a version, never given twice."""
+        with translated():
+            return int(self.client.incr(keys.IDS))
+
+    def partner_number(self, partner: str) -> int:
+        """Return the partner's number, the next free one if it is new (two tries meet the same)."""
+        with translated():
+            known = self.client.hget(keys.PARTNERS, partner)
+            if known is None:
+                pipe = self.client.pipeline(transaction=False)
+                pipe.hsetnx(keys.PARTNERS, partner, self.client.incr(keys.IDS))
+                pipe.hget(keys.PARTNERS, partner)
+                known = pipe.execute()[1]
+        return int(known)
+
+    def catalogue_number(self) -> int:
+        """Return the number that changes with anything that processes cache."""
+        with translated():
+            return int(self.client.get(keys.CATALOGUE) or 0)
+
+    def save_api_key(self, key_id: str, document: str) -> None:
+        """Write an integrator's key (its secret hashed)."""
+        with translated():
+            pipe = self.client.pipeline(transaction=False)
+            pipe.hset(keys.API_KEYS, key_id, document)
+            pipe.incr(keys.CATALOGUE)
+            pipe.execute()
+
+    def api_keys(self) -> dict[str, bytes]:
+        """All integrators' keys by id."""
+        with translated():
+            return {key.decode(): document for key, document in self.client.hgetall(keys.API_KEYS).items()}

@@ -1,0 +1,84 @@
+"""Every key that Signpost keeps in Redis. No other module writes a key's name.
+
+Two stores. `ledger` is durable (fsync before every reply, nothing is ever evicted), `volatile` forgets
+everything when it stops. {T} is `<experiment>.<version>.<tag>`, one per shard: what a script touches lies
+in one cluster slot. Days are counted from 1970-01-01 (UTC).
+
+LEDGER: counting, one slot per shard
+| key                | type | field → value                               | lifetime        | writer                         | reader |
+|--------------------|------|---------------------------------------------|-----------------|--------------------------------|--------|
+| sp:{T}:r:<day>:<p> | hash | pseudonym (8 bytes) → row (8 bytes)         | until the day   | assign, expose, outcome (lua)  | same   |
+|                    |      |                                             | is sealed       |                                |        |
+| sp:{T}:c:<day>     | hash | count field → units                         | for ever        | assign, expose, outcome (lua)  | results|
+| sp:{T}:days        | hash | day → pages of that day's rows              | for ever        | open_day                       | open_day, recording |
+| sp:{T}:apart       | hash | late.<measure>, outage.<measure> → events   | for ever        | count_apart                    | results|
+
+Count fields (numbers are positions in the definition's order):
+    <phase>.<variant>.<surface>.<stratum>.<measure>     units
+        measure: a assigned, e exposed, d<n> n-th outcome of the plan (a conversion), o<bit> outcome bit of the row
+    l.<variant>.<locale>      units assigned, by locale
+    n.<variant>.<1|2|3>       units shown the message a first, second, third or further time
+    x.<variant>               reports that contradict the row's variant (`crossed`)
+
+LEDGER: documents, all in the slot {control}
+| key                        | type   | field → value                                  | writer            | reader    |
+|----------------------------|--------|------------------------------------------------|-------------------|-----------|
+| sp:{control}:experiments   | hash   | experiment key → JSON (schema 1)               | save_experiment   | catalogue |
+| sp:{control}:revisions     | hash   | experiment key → revision, for compare-and-set | save_experiment   | same      |
+| sp:{control}:surfaces      | hash   | surface → experiment that is on it             | save_experiment   | same      |
+| sp:{control}:log:<key>     | list   | log entries, JSON                              | save_experiment   | log       |
+| sp:{control}:api_keys      | hash   | key id → JSON (secret as SHA-256)              | save_api_key      | catalogue |
+| sp:{control}:partners      | hash   | partner → number                               | partner_number    | same      |
+| sp:{control}:catalogue     | string | counts every change to what processes cache    | all of the above  | catalogue |
+| sp:{control}:ids           | string | the last version id given out                  | next_version_id   | same      |
+
+VOLATILE
+| key             | type   | value                            | lifetime                | writer  | reader  |
+|-----------------|--------|----------------------------------|-------------------------|---------|---------|
+| sp:day:<day>    | string | the day's pseudonym key, 32 bytes| until the day is sealed | day_key | day_key |
+"""  # noqa: E501  (a table is read across)
+
+from __future__ import annotations
+
+EXPERIMENTS = "sp:{control}:experiments"
+REVISIONS = "sp:{control}:revisions"
+SURFACES = "sp:{control}:surfaces"
+API_KEYS = "sp:{control}:api_keys"
+PARTNERS = "sp:{control}:partners"
+CATALOGUE = "sp:{control}:catalogue"
+IDS = "sp:{control}:ids"
+
+
+def log(experiment: str) -> str:
+    """Log of an experiment."""
+    return f"sp:{{control}}:log:{experiment}"
+
+
+def tag(experiment: str, version: int, suffix: str) -> str:
+    """Return the hash tag of one shard, braces included."""
+    return f"{{{experiment}.{version}.{suffix}}}"
+
+
+def page(shard_tag: str, day: int, number: int) -> str:
+    """Page of a day's rows."""
+    return f"sp:{shard_tag}:r:{day}:{number}"
+
+
+def counts(shard_tag: str, day: int) -> str:
+    """Counts of a day."""
+    return f"sp:{shard_tag}:c:{day}"
+
+
+def days(shard_tag: str) -> str:
+    """Pages of each day."""
+    return f"sp:{shard_tag}:days"
+
+
+def apart(shard_tag: str) -> str:
+    """Events that entered no arm."""
+    return f"sp:{shard_tag}:apart"
+
+
+def day_key(day: int) -> str:
+    """A day's pseudonym key."""
+    return f"sp:day:{day}"

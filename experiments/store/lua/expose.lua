@@ -1,0 +1,29 @@
+-- Counts that the message was shown, on the word of a token; makes the row if it is not there yet.
+-- Safe to repeat.
+-- KEYS  1 row page, 2 counts, of the token's day
+-- ARGV  1 now (unix seconds)   2 word A from the token   3 day   4 seconds until the day is sealed
+--       5 pseudonym (8 bytes)  6 pause before a further showing counts (seconds, -1 never)
+-- Returns 1 recorded, 0 already, -3 the row has another variant (crossed)
+
+local now, word, day, seconds = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local name, pause = ARGV[5], tonumber(ARGV[6])
+local data = redis.call('HGET', KEYS[1], name)
+local row = data and unpack_row(data)
+
+if row and row.variant ~= math.floor(word / 2 ^ 27) then
+  count(KEYS[2], 'x.' .. row.variant)
+  return -3
+end
+if not row then
+  row = {word = word, variant = math.floor(word / 2 ^ 27), shown = 0, step = 0, bits = 0}
+  count(KEYS[2], cell(row) .. 'a')
+end
+if row.shown > 0 then
+  if pause >= 0 and show_again(row, KEYS[2], now, day, pause) then
+    keep(KEYS[1], name, row, seconds)
+  end
+  return 0
+end
+expose(row, KEYS[2], now, day)
+keep(KEYS[1], name, row, seconds)
+return 1

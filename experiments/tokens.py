@@ -1,0 +1,110 @@
+"""Tokens that prove an assignment: AES-256-GCM, sealed for one purpose, small enough for a URL.
+
+Layout (base64url without padding):
+
+    format 1 byte | key id 1 byte | nonce 12 bytes | ciphertext 27 bytes | tag 16 bytes
+
+The associated data is the format byte and the purpose, which the endpoint knows, so a token for
+links cannot be used to report an outcome. The payload names no person: it is what a row holds.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from experiments.errors import TokenError
+
+Purpose = Literal["unit", "go", "override"]
+
+FORMAT = 1
+UNCOUNTED = 1  # flag: the assignment could not be written, so nothing that follows may enter an arm
+_PAYLOAD = struct.Struct(">IHBH8sBHBBBI")
+_HEADER = 14
+_LENGTH = _HEADER + _PAYLOAD.size + 16
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token carries: version and partner ids, day (since 1970), row fields, `issued` in unix seconds.
+
+    `stratum` 0 means none, n the n-th declared one; `surface` counts from 0 in file order.
+    """
+
+    version_id: int
+    partner: int
+    shard: int
+    day: int
+    pseudonym: bytes
+    variant: int
+    phase: int
+    surface: int
+    stratum: int
+    issued: int
+    uncounted: bool = False
+
+    def pack(self) -> bytes:
+        flags = UNCOUNTED if self.uncounted else 0
+        return _PAYLOAD.pack(
+            self.version_id, self.partner, self.shard, self.day, self.pseudonym, self.variant,
+            self.phase, self.surface, self.stratum, flags, self.issued,
+        )  # fmt: skip
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Grant:
+        version, partner, shard, day, name, variant, phase, surface, stratum, flags, issued = _PAYLOAD.unpack(data)
+        return cls(
+            version, partner, shard, day, name, variant, phase, surface, stratum, issued, bool(flags & UNCOUNTED)
+        )
+
+
+class Sealer:
+    """Seals and opens tokens with a ring of 32-byte keys; the highest key id is the current one."""
+
+    def __init__(self, ring: Mapping[int, bytes]) -> None:
+        self._current = max(ring)
+        self._ciphers = {kid: AESGCM(key) for kid, key in ring.items()}
+
+    def seal(self, grant: Grant, purpose: Purpose) -> str:
+        nonce = os.urandom(12)
+        head = bytes((FORMAT, self._current)) + nonce
+        body = self._ciphers[self._current].encrypt(nonce, grant.pack(), _associated(purpose))
+        return urlsafe_b64encode(head + body).rstrip(b"=").decode()
+
+    def open(self, token: str, purpose: Purpose) -> Grant:
+        """Return the grant, or raise TokenError (`token-invalid`) for anything that we did not seal for this."""
+        raw = _decode(token)
+        cipher = self._ciphers.get(raw[1])
+        if raw[0] != FORMAT or cipher is None:
+            raise _invalid()
+        try:
+            return Grant.unpack(cipher.decrypt(raw[2:_HEADER], raw[_HEADER:], _associated(purpose)))
+        except InvalidTag:
+            raise _invalid() from None
+
+
+def _associated(purpose: Purpose) -> bytes:
+    return bytes((FORMAT,)) + purpose.encode()
+
+
+def _decode(token: str) -> bytes:
+    try:
+        raw = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+    except (Base64Error, UnicodeEncodeError):
+        raise _invalid() from None
+    # Decoding forgives stray characters and unused bits; one grant has exactly one spelling.
+    if len(raw) != _LENGTH or urlsafe_b64encode(raw).rstrip(b"=") != token.encode():
+        raise _invalid()
+    return raw
+
+
+def _invalid() -> TokenError:
+    return TokenError("the token was not issued by this service for this purpose", pointer="/token")
