@@ -1,0 +1,36 @@
+"""`signpost results`: an experiment's result in the terminal."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from app.commands.common import JSON, echo_json, opened
+from app.commands.text import show_report
+from experiments.moments import moment
+from experiments.results import result
+
+
+@click.command()
+@click.argument("key")
+@click.option("--version", type=int, default=None, help="The latest started version by default.")
+@click.option("--as-of", "as_of", default=None, metavar="TIME", help="RFC 3339, a date, or +SECONDS from now.")
+@click.option("--csv", "as_csv", is_flag=True, help="The count table, which `signpost analyse` reads.")
+@JSON
+def command(key: str, version: int | None, as_of: str | None, as_csv: bool, as_json: bool) -> None:
+    """Show the result of experiment KEY."""
+    with opened() as runtime:
+        found = result(runtime.store, key, now=moment(as_of, time.time()), version=version)
+    if as_csv:
+        click.echo(found.to_csv(), nl=False)
+    elif as_json:
+        echo_json(found.to_dict())
+    else:
+        click.echo(f"{found.title} ({key}, version {found.version}, {found.state})")
+        for notice in found.notices:
+            click.echo(f"! {notice}")
+        click.echo(
+            f"{found.sealed_days} sealed days decide, {found.open_days} days are still open, as of {found.as_of}"
+        )
+        show_report(found.to_dict())

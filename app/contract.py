@@ -1,0 +1,76 @@
+"""A view's contract in its decorator: what it takes, what it gives, which problems it may answer.
+
+The same declaration parses the body and feeds the API description, so that they cannot differ.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import Response, request
+from pydantic import BaseModel, ValidationError
+
+from experiments.errors import InvalidDefinition, InvalidInput, Violation
+from experiments.reading import load_json
+from experiments.violations import violations_of
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a view promises; `gives` maps a status to a model, or to a media type for other bodies."""
+
+    summary: str
+    takes: type[BaseModel] | None
+    gives: Mapping[int, type[BaseModel] | str]
+    problems: tuple[str, ...]
+    voice: str
+
+
+def contract(
+    summary: str,
+    *,
+    takes: type[BaseModel] | None = None,
+    gives: Mapping[int, type[BaseModel] | str],
+    problems: tuple[str, ...] = (),
+    voice: str = "anyone",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a view's contract; the parsed body is its first argument."""
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def wrapper(**path: Any) -> Any:
+            return view(read(takes), **path) if takes else view(**path)
+
+        wrapper.contract = Contract(summary, takes, gives, problems, voice)  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+def read(model: type[Body]) -> Body:
+    """Parse the request's JSON, whatever its content type says (beacons send text/plain)."""
+    document = load_json(request.get_data(cache=False))
+    if not isinstance(document, dict):
+        raise InvalidInput("the body must be a JSON object", code="wrong-type", pointer="")
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise InvalidDefinition(_own(tuple(violations_of(error)))) from None
+
+
+def _own(found: tuple[Violation, ...]) -> tuple[Violation, ...]:
+    """A session that is too long has its own type, wherever it stands."""
+    long = ("/session", "session-length")
+    return tuple(Violation(v.pointer, long[1], v.detail) if v.pointer == long[0] else v for v in found)
+
+
+def reply(payload: Mapping[str, Any] | list[Any], status: int = 200) -> Response:
+    """JSON that is never cached and never holds NaN."""
+    text = json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(text, status, content_type="application/json", headers={"Cache-Control": "no-store"})

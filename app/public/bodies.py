@@ -1,0 +1,146 @@
+"""What integrators send and get. The API description is generated from these models."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from experiments.spec import Channel, OutcomeKind
+
+Short = Annotated[str, Field(min_length=1, max_length=64)]
+Session = Annotated[
+    str, Field(min_length=1, description="anonymous, short-lived id of the session, 1–128 bytes; hashed, never stored")
+]
+Token = Annotated[str, Field(min_length=1, max_length=512, description="from the assignment, unchanged")]
+
+
+def _bytes_of(session: str | None) -> str | None:
+    if session is not None and not 1 <= len(session.encode("utf-8", "surrogatepass")) <= 128:
+        raise ValueError("must have 1 to 128 bytes in UTF-8")
+    return session
+
+
+class Body(BaseModel):
+    """A request: unknown fields are errors, nothing is coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class AssignmentRequest(Body):
+    """Which message should this session see? `surface` or `experiment` says where."""
+
+    surface: Short | None = None
+    experiment: Short | None = None
+    session: Session | None = None
+    locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$")] | None = None
+    stratum: Short | None = None
+    expose: bool = Field(default=False, description="true when the message is shown with this very reply")
+    request_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        default=None, description="makes a retried request without a session the same one"
+    )
+    override: Short | None = Field(
+        default=None, description="force a variant for checking (server keys); never counted"
+    )
+
+    _session = field_validator("session")(_bytes_of)
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> AssignmentRequest:
+        if self.surface is None and self.experiment is None:
+            raise ValueError("one of 'surface' and 'experiment' is required")
+        return self
+
+
+class MessageReply(BaseModel):
+    """The message to show, as plain text. `young_people` is a line for under-18s that every warning carries."""
+
+    title: str
+    body: str
+    action: str
+    locale: str
+    dir: Literal["ltr", "rtl"]
+    young_people: str
+
+
+class HelpReply(BaseModel):
+    """One way to get help. `hours` is text for people, null when always reachable."""
+
+    resource: str
+    name: str
+    channel: Channel
+    label: str
+    display: str
+    href: str
+    open_now: bool
+    hours: str | None
+    young_people: bool
+
+
+class AssignmentReply(BaseModel):
+    """Always a message. `token` is null with the fallback; `reason` says why a unit is not in the experiment."""
+
+    experiment: str | None
+    version: int | None
+    phase: int | None
+    variant: str | None
+    in_experiment: bool
+    reason: str | None
+    receipt: Literal["recorded", "already", "uncounted"] | None
+    propensity: float | None
+    session: str | None
+    token: str | None
+    message: MessageReply
+    help: list[HelpReply]
+
+
+class ExposureRequest(Body):
+    """The message of this token was shown."""
+
+    token: Token
+
+
+class OutcomeRequest(Body):
+    """What happened after the message was shown; by token, or by experiment and session (server keys)."""
+
+    token: Token | None = None
+    experiment: Short | None = None
+    session: Session | None = None
+    outcome: OutcomeKind
+    channel: Channel | None = None
+    occurred_at: Annotated[int, Field(ge=0)] | Annotated[AwareDatetime, Field(strict=False)] | None = Field(
+        default=None, description="unix seconds or RFC 3339 (server keys); absent: now"
+    )
+
+    _session = field_validator("session")(_bytes_of)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> OutcomeRequest:
+        by_session = self.experiment is not None and self.session is not None
+        if (self.token is None) != by_session or (self.token is not None and (self.experiment or self.session)):
+            raise ValueError("send either 'token', or 'experiment' and 'session'")
+        return self
+
+    def at(self, now: int) -> int:
+        """When it happened, in unix seconds."""
+        if isinstance(self.occurred_at, dt.datetime):
+            return int(self.occurred_at.timestamp())
+        return now if self.occurred_at is None else self.occurred_at
+
+
+class ReceiptReply(BaseModel):
+    """What became of a write."""
+
+    receipt: Literal["recorded", "already", "uncounted", "late", "crossed"]
+
+
+class EmptyReply(BaseModel):
+    """Browsers learn nothing but that the report was taken."""
+
+
+class Health(BaseModel):
+    """`degraded` says that the store is away: the same variants are served, nothing is counted."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    detail: str | None = None

@@ -1,0 +1,50 @@
+"""GET /v1/experiments/<key>/results: JSON, CSV by `.json`, `.csv` or Accept."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from app.context import context
+from app.contract import contract, reply
+from experiments.errors import InvalidInput
+from experiments.moments import moment
+from experiments.results import Result, result
+
+blueprint = Blueprint("results", __name__)
+
+
+@blueprint.get("/v1/experiments/<key>/results")
+@contract(
+    "The result; ?version=, ?as_of=", gives={200: "application/json"}, problems=("unknown-experiment",), voice="staff"
+)
+def results(key: str) -> Response:
+    if request.accept_mimetypes.best_match(("application/json", "text/csv")) == "text/csv":
+        return _csv(key)
+    return reply(found(key).to_dict())
+
+
+@blueprint.get("/v1/experiments/<key>/results.json")
+@contract("The result as JSON", gives={200: "application/json"}, problems=("unknown-experiment",), voice="staff")
+def results_json(key: str) -> Response:
+    return reply(found(key).to_dict())
+
+
+@blueprint.get("/v1/experiments/<key>/results.csv")
+@contract("The sealed count table as CSV", gives={200: "text/csv"}, problems=("unknown-experiment",), voice="staff")
+def results_csv(key: str) -> Response:
+    return _csv(key)
+
+
+def _csv(key: str) -> Response:
+    named = {"Content-Disposition": f'attachment; filename="{key}.csv"'}
+    return Response(found(key).to_csv(), content_type="text/csv; charset=utf-8", headers=named)
+
+
+def found(key: str) -> Result:
+    """The result that the request asks for."""
+    at = context()
+    version = request.args.get("version")
+    if version is not None and not version.isdecimal():
+        raise InvalidInput("must be a version's number", pointer="/version")
+    now = moment(request.args.get("as_of"), at.clock())
+    return result(at.runtime.store, key, now=now, version=int(version) if version else None)

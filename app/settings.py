@@ -1,0 +1,118 @@
+"""All settings, read once from the environment. `SETTINGS` is the documentation, too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from experiments.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting's name in the environment, default, unit and meaning."""
+
+    name: str
+    default: str
+    unit: str
+    help: str
+
+
+SETTINGS = {
+    "ledger_url": Setting("SIGNPOST_LEDGER_URL", "", "URL", "the durable store; empty starts a private server"),
+    "volatile_url": Setting("SIGNPOST_VOLATILE_URL", "", "URL", "the store of day keys; empty starts a private one"),
+    "var": Setting("SIGNPOST_VAR", "var", "folder", "where private servers and the key file live"),
+    "key_file": Setting("SIGNPOST_KEY_FILE", "", "file", "the key file; empty: keys.json in SIGNPOST_VAR"),
+    "redis_server": Setting("SIGNPOST_REDIS_SERVER", "", "file", "the server program to start; empty looks for one"),
+    "host": Setting("SIGNPOST_HOST", "127.0.0.1", "address", "where to listen"),
+    "port": Setting("PORT", "8000", "port", "where to listen"),
+    "surfaces": Setting("SIGNPOST_SURFACES", "public,research,review", "list", "which surfaces this process serves"),
+    "public_url": Setting("SIGNPOST_PUBLIC_URL", "", "URL", "base of links; empty: the request's own host"),
+    "workers": Setting("SIGNPOST_WORKERS", "1", "processes", "worker processes of `signpost serve`"),
+    "threads": Setting("SIGNPOST_THREADS", "4", "threads", "threads of each worker"),
+    "store_budget": Setting(
+        "SIGNPOST_STORE_BUDGET_MS", "100", "milliseconds", "what a waiting person gives the ledger"
+    ),
+    "refresh": Setting("SIGNPOST_REFRESH_SECONDS", "2", "seconds", "how often definitions are looked at"),
+    "durability": Setting("SIGNPOST_DURABILITY", "single", "single | relaxed", "what the ledger must promise at start"),
+    "browser_requests": Setting(
+        "SIGNPOST_BROWSER_REQUESTS", "6000", "requests", "from one network in ten minutes by browser keys; 0: no limit"
+    ),
+    "trusted_proxies": Setting("SIGNPOST_TRUSTED_PROXIES", "0", "proxies", "proxies in front whose headers are true"),
+    "help_file": Setting("SIGNPOST_HELP_FILE", "", "file", "the help directory; empty: the library's"),
+    "fallback_file": Setting("SIGNPOST_FALLBACK_FILE", "", "file", "the fallback messages; empty: the library's"),
+}
+SURFACES = ("public", "research", "review")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a process, parsed. `store_budget` and `refresh` in seconds."""
+
+    ledger_url: str
+    volatile_url: str
+    var: Path
+    key_file: Path
+    redis_server: str | None
+    host: str
+    port: int
+    surfaces: tuple[str, ...]
+    public_url: str | None
+    workers: int
+    threads: int
+    store_budget: float
+    refresh: float
+    durability: str
+    browser_requests: int
+    trusted_proxies: int
+    help_file: Path | None
+    fallback_file: Path | None
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read the environment, or raise InvalidInput naming the variable and what would be right."""
+        raw = {f.name: environment.get(SETTINGS[f.name].name) or SETTINGS[f.name].default for f in fields(cls)}
+        var = Path(raw["var"]).absolute()
+        surfaces = tuple(name.strip() for name in raw["surfaces"].split(",") if name.strip())
+        if not surfaces or set(surfaces) - set(SURFACES):
+            raise _wrong("surfaces", f"some of {', '.join(SURFACES)}, separated by commas")
+        if raw["durability"] not in ("single", "relaxed"):
+            raise _wrong("durability", "single or relaxed")
+        if bool(raw["ledger_url"]) != bool(raw["volatile_url"]):
+            raise _wrong("volatile_url", "given together with SIGNPOST_LEDGER_URL, or neither of them")
+        return cls(
+            ledger_url=raw["ledger_url"],
+            volatile_url=raw["volatile_url"],
+            var=var,
+            key_file=Path(raw["key_file"]).absolute() if raw["key_file"] else var / "keys.json",
+            redis_server=raw["redis_server"] or None,
+            host=raw["host"],
+            port=_number("port", raw, 1, 65535),
+            surfaces=surfaces,
+            public_url=raw["public_url"].rstrip("/") or None,
+            workers=_number("workers", raw, 1, 64),
+            threads=_number("threads", raw, 1, 256),
+            store_budget=_number("store_budget", raw, 1, 60_000) / 1000,
+            refresh=_number("refresh", raw, 1, 60),
+            durability=raw["durability"],
+            browser_requests=_number("browser_requests", raw, 0, 10**9),
+            trusted_proxies=_number("trusted_proxies", raw, 0, 9),
+            help_file=Path(raw["help_file"]) if raw["help_file"] else None,
+            fallback_file=Path(raw["fallback_file"]) if raw["fallback_file"] else None,
+        )
+
+
+def _number(field: str, raw: Mapping[str, str], low: int, high: int) -> int:
+    try:
+        value = int(raw[field])
+    except ValueError:
+        raise _wrong(field, f"a whole number from {low} to {high}") from None
+    if not low <= value <= high:
+        raise _wrong(field, f"a whole number from {low} to {high}")
+    return value
+
+
+def _wrong(field: str, right: str) -> InvalidInput:
+    return InvalidInput(f"{SETTINGS[field].name} must be {right}", pointer=f"/{SETTINGS[field].name}")

@@ -1,0 +1,54 @@
+"""What the server loads: `build` makes the application from the environment."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from flask import Flask
+
+from app import create_app
+from app.settings import Settings
+from experiments.errors import StoreUnavailable, UnsafeStore
+from experiments.runtime import Runtime
+from experiments.store import Store
+
+log = logging.getLogger("signpost")
+
+
+def build() -> Flask:
+    """Make the application and start its background refresh. Refuses an unsafe store, waits for none."""
+    settings = Settings.read()
+    store = Store.open(settings.ledger_url, settings.volatile_url, budget=settings.store_budget)
+    try:
+        store.condition().require(settings.durability)
+    except StoreUnavailable:
+        log.warning("the store does not answer yet; its settings are checked as soon as it does")
+    app = create_app(settings, store=store)
+    runtime = app.extensions["signpost"].runtime
+    keep_fresh(runtime, app.extensions["signpost"].clock, settings)
+    return app
+
+
+def keep_fresh(runtime: Runtime, clock: Callable[[], float], settings: Settings) -> threading.Event:
+    """Refresh in the background until the returned event is set."""
+    done = threading.Event()
+
+    def loop() -> None:
+        was_away = runtime.degraded is not None
+        while not done.wait(settings.refresh):
+            try:
+                runtime.refresh(clock())
+                if was_away:
+                    runtime.store.condition().require(settings.durability)
+                was_away = False
+            except StoreUnavailable:
+                was_away = True
+            except UnsafeStore as error:
+                runtime.degraded = error.detail
+            except Exception as error:  # noqa: BLE001  (the loop must outlive any single failure)
+                log.error("refresh failed: %s", type(error).__name__)  # noqa: TRY400  (texts may quote data)
+
+    threading.Thread(target=loop, name="signpost-refresh", daemon=True).start()
+    return done
