@@ -15,7 +15,7 @@ from experiments.store.ledger import FULL_PAGE, ROWS_PER_PAGE
 
 log = logging.getLogger("signpost")
 
-FIRST_DAY_PAGES = 1024
+FIRST_DAY_PAGES = 10_000  # room for a million units of an experiment nobody has seen yet, for 1.4 MB at most
 LEAST_PAGES = 64
 
 

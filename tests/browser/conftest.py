@@ -1,0 +1,74 @@
+"""A served Signpost with a small simulated past, and a real Chromium."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium on this machine, and none could be installed (see .ci/system-packages)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `signpost demo` with a past of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    var = tmp_path_factory.getbasetemp() / "demo"
+    var.mkdir()
+    environment = {"SIGNPOST_VAR": str(var), "PORT": str(port), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    command = [sys.executable, "-m", "app", "demo"]
+    with (var / "log").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield _answering(f"http://127.0.0.1:{port}", server, var / "log")
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="session")
+def demo_key(demo: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The server key that the demo prints."""
+    return str(json.loads((tmp_path_factory.getbasetemp() / "demo" / "demo-key.json").read_text())["key"])
+
+
+def _answering(base: str, server: subprocess.Popen[bytes], log: Path) -> str:
+    for _ in range(600):
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{base}/readyz", timeout=1):
+                return base
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"the demo did not answer: {log.read_text()[-2000:]}")
