@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
+from app.problems import utf_8
 from experiments.errors import InvalidDefinition, InvalidInput, Violation
 from experiments.reading import load_json
 from experiments.violations import violations_of
@@ -55,7 +56,7 @@ def contract(
 
 def read(model: type[Body]) -> Body:
     """Parse the request's JSON, whatever its content type says (beacons send text/plain)."""
-    document = load_json(request.get_data(cache=False))
+    document = load_json(request.get_data())
     if not isinstance(document, dict):
         raise InvalidInput("the body must be a JSON object", code="wrong-type", pointer="")
     try:
@@ -66,11 +67,11 @@ def read(model: type[Body]) -> Body:
 
 def _own(found: tuple[Violation, ...]) -> tuple[Violation, ...]:
     """A session that is too long has its own type, wherever it stands."""
-    long = ("/session", "session-length")
-    return tuple(Violation(v.pointer, long[1], v.detail) if v.pointer == long[0] else v for v in found)
+    long = ("/session", "invalid-value")
+    return tuple(Violation(v.pointer, "session-length", v.detail) if (v.pointer, v.code) == long else v for v in found)
 
 
 def reply(payload: Mapping[str, Any] | list[Any], status: int = 200) -> Response:
     """JSON that is never cached and never holds NaN."""
     text = json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(text, status, content_type="application/json", headers={"Cache-Control": "no-store"})
+    return Response(utf_8(text), status, content_type="application/json", headers={"Cache-Control": "no-store"})

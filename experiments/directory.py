@@ -20,6 +20,7 @@ from experiments.violations import violations_of
 
 LIBRARY = files("experiments") / "library"
 RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"})
+ISOLATE, END_ISOLATE = "\u2066", "\u2069"  # Unicode: left-to-right isolate, pop directional isolate
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -162,11 +163,19 @@ def offers(resources: Sequence[HelpResource], locale: str, now: float) -> tuple[
     return tuple(_offer(r, c, locale, now) for r in resources for c in r.channels)
 
 
+def _label(channel: HelpChannel, locale: str) -> str:
+    """The label; right to left, a number in groups is kept together, or its groups would be read backwards."""
+    text = text_in(locale, channel.label)
+    if direction(locale) == "ltr":
+        return text
+    return text.replace(channel.display, f"{ISOLATE}{channel.display}{END_ISOLATE}")
+
+
 def _offer(resource: HelpResource, channel: HelpChannel, locale: str, now: float) -> Offer:
     local = dt.datetime.fromtimestamp(now, ZoneInfo(resource.time_zone))
     hours = channel.hours
     return Offer(
-        resource=resource.key, name=resource.name, channel=channel.channel, label=text_in(locale, channel.label),
+        resource=resource.key, name=resource.name, channel=channel.channel, label=_label(channel, locale),
         address=channel.address, display=channel.display,
         open_now=hours is None or any(h.open_at(local) for h in hours),
         hours=None if hours is None else "; ".join(map(str, hours)) + f" ({resource.time_zone})",

@@ -214,6 +214,7 @@ def _answer(
         return replace(found, session=minted, receipt=known.receipt)
     version = live.version
     variant = version.definition.variants[row.variant]
+    default = runtime.fallbacks.of(surface).help
     # Another process may know of a newer phase already, and have written the row in it.
     phase = next((p for p in version.phases if p.number == row.phase), version.phase)
     grant = Grant(
@@ -225,7 +226,7 @@ def _answer(
         experiment=live.experiment, version=version.number, phase=row.phase, variant=variant.key,
         in_experiment=True, reason=None, receipt=known.receipt, propensity=phase.shares()[row.variant],
         session=minted, grant=grant, shown=_shown(runtime, variant.messages[locale], locale),
-        resources=_resources(runtime, version.definition.help),
+        resources=_resources(runtime, version.definition.help) or _resources(runtime, default),
     )  # fmt: skip
 
 

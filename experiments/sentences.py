@@ -69,3 +69,19 @@ def comparison(pair: Mapping[str, Any]) -> str:
     low, high = pair["ratio_ci"]
     upper = "no upper limit yet" if high is None else f"{high:.2f}"
     return f"{pair['ratio']:.2f} times (between {low or 0:.2f} and {upper})"
+
+
+def difference(pair: Mapping[str, Any]) -> str | None:
+    """`+46.0 per 10 000 (+31.2 to +60.9)`: a difference to the present message; None when it is not known."""
+    if pair["difference"] is None or pair["difference_ci"] is None:
+        return None
+    middle, low, high = (f"{10_000 * x:+.1f}" for x in (pair["difference"], *pair["difference_ci"]))
+    return f"{middle} per 10 000 ({low} to {high})"
+
+
+def interval(ends: list[float | None] | None) -> str:
+    """`0.82 to 1.31`; an end that is not bounded is left open."""
+    if ends is None:
+        return "–"
+    low, high = ends
+    return f"{low or 0:.3f} to " + ("no upper limit" if high is None else f"{high:.3f}")
