@@ -81,5 +81,6 @@ def _prefix(address: str | None) -> str:
         parsed = ipaddress.ip_address(address or "")
     except ValueError:
         return "unknown"
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     length = 24 if parsed.version == 4 else 48
     return str(ipaddress.ip_network((parsed, length), strict=False))

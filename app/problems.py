@@ -10,9 +10,10 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
+from app.context import context
 from experiments.errors import InvalidDefinition, SignpostError
 
 log = logging.getLogger("signpost")
@@ -93,15 +94,20 @@ RETRY_AFTER = {429: "60", 503: "2"}
 def problem(code: str, detail: str | None = None, pointer: str | None = None, **members: Any) -> Response:
     """Return the response for a problem type; `members` are added as they are."""
     kind = KINDS.get(code) or KINDS["internal"]
-    body = {"type": f"{request.host_url}problems/{code}", "title": kind.title, "status": kind.status}
+    body = {"type": f"{context().base_url}/problems/{code}", "title": kind.title, "status": kind.status}
     body |= {"detail": detail or kind.advice, "pointer": pointer} | members
     text = json.dumps({k: v for k, v in body.items() if v is not None}, ensure_ascii=False)
-    response = Response(text, kind.status, content_type="application/problem+json")
+    response = Response(utf_8(text), kind.status, content_type="application/problem+json")
     if kind.status in RETRY_AFTER:
         response.headers["Retry-After"] = RETRY_AFTER[kind.status]
     if kind.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="signpost"'
     return response
+
+
+def utf_8(text: str) -> bytes:
+    """JSON as bytes; half a surrogate pair, which JSON may carry and UTF-8 may not, stays JSON's own escape."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def members_of(error: SignpostError) -> dict[str, Any]:
@@ -120,7 +126,10 @@ def of(error: Exception, **members: Any) -> Response:
         return problem("body-too-large", **members)
     if isinstance(error, HTTPException):
         code = {404: "not-found", 405: "method-not-allowed"}.get(error.code or 500, "bad-request")
-        return problem(code if (error.code or 500) < 500 else "internal", **members)
+        response = problem(code if (error.code or 500) < 500 else "internal", **members)
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        return response
     where = error.__traceback__
     while where is not None and where.tb_next is not None:
         where = where.tb_next

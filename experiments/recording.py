@@ -194,7 +194,8 @@ def _write(runtime: Runtime, unit: _Unit, asked: Asked, row: Row | None, locale:
             life=EXPOSURE_SECONDS, pause=live.pause, locale=locale, closed=live.version.phase.closed,
             masks=live.masks,
         )  # fmt: skip
-    except StoreUnavailable:
+    except StoreUnavailable as error:
+        runtime.degraded = error.detail
         return _Known(row, today, bytes(8), "uncounted")
     runtime.note_page(told.rows)
     if told.code < 0:

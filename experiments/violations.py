@@ -53,5 +53,7 @@ def _detail(kind: str, item: Any, where: list[str | int]) -> str:
         return f"there is no field '{name}' here; remove it or correct its spelling"
     if kind == "missing":
         return f"the field '{name}' is required"
-    text = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    text: str = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not where:
+        return text
     return f"'{name}' {text[0].lower()}{text[1:]}"

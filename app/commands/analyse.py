@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from app.commands.common import JSON, echo_json, read_text
-from app.commands.text import show_report
+from app.commands.text import finding, show_report
 from experiments.errors import InvalidInput
 from experiments.results import analyse
 
@@ -41,3 +43,4 @@ def command(
         echo_json(report)
     else:
         show_report(report)
+    sys.exit(finding(report))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -9,6 +10,8 @@ import click
 from app.commands.common import JSON, echo_json, now, opened
 from experiments import desk
 from experiments.access import ApiKey
+from experiments.errors import InvalidInput
+from experiments.identity import Keyring
 
 
 @click.group()
@@ -56,3 +59,13 @@ def revoke(key_id: str) -> None:
     with opened() as runtime:
         desk.revoke_key(runtime, key_id, now())
         click.echo(f"{key_id}: revoked")
+
+
+@command.command("file")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+def file_(path: Path) -> None:
+    """Make the key file PATH, readable by its owner only. Keep it apart from the ledger and its backups."""
+    if path.exists():
+        raise InvalidInput(f"{path} exists already; a key file is never written over")
+    Keyring.at(path)
+    click.echo(f"{path}: made")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import click
 
 from app.commands.common import JSON, echo_json, opened
-from app.commands.text import show_report
+from app.commands.text import finding, show_report
 from experiments.moments import moment
 from experiments.results import result
 
@@ -34,3 +35,4 @@ def command(key: str, version: int | None, as_of: str | None, as_csv: bool, as_j
             f"{found.sealed_days} sealed days decide, {found.open_days} days are still open, as of {found.as_of}"
         )
         show_report(found.to_dict())
+    sys.exit(finding(found.to_dict()))

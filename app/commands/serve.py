@@ -37,5 +37,6 @@ def run(settings: Settings, ledger: str, volatile: str) -> None:
         workers=settings.workers,
         blocking_threads=settings.threads,
         respawn_failed_workers=True,
+        workers_kill_timeout=10,
         log_access=False,
     ).serve()

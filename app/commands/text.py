@@ -10,6 +10,11 @@ import click
 from experiments import sentences
 
 
+def finding(report: Mapping[str, Any]) -> int:
+    """Exit code of a report: 1 when it found something wrong with the data themselves."""
+    return 1 if report["srm"]["alarm"] else 0
+
+
 def show_report(report: Mapping[str, Any]) -> None:
     """Print the report's sentences, arms and comparisons with the control."""
     click.echo("")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from app import access, problems
 from app.context import Context, context
 from app.contract import contract, reply
-from app.public.bodies import AssignmentReply, AssignmentRequest
+from app.public.bodies import LONGEST_TAG, AssignmentReply, AssignmentRequest
 from app.public.metrics import count_receipt
 from app.public.presenting import as_json, warning
 from experiments.errors import InvalidInput, SignpostError
@@ -91,18 +91,26 @@ def with_fallback(error: Exception) -> Response:
     response = problems.of(error, **warning(found, at))
     if isinstance(error, SignpostError):
         count_receipt("assign", "refused")
-    return response
+    return _readable(response, at)
+
+
+def _readable(response: Response, at: Context) -> Response:
+    """A page that may ask must be able to read what it is told, or the warning in it is lost."""
+    try:
+        return _allow_origin(response, access.caller(at.runtime, at.now, check_origin=True))
+    except SignpostError:
+        return response
 
 
 def _wanted() -> tuple[str | None, str | None]:
     """Surface and locale of a request that went wrong, as far as they can be read."""
     try:
-        body: Any = load_json(request.get_data(cache=True)[:8192]) if request.method == "POST" else request.args
+        body: Any = load_json(request.get_data()) if request.method == "POST" else request.args
     except (SignpostError, ValidationError, OSError):
         return None, None
     except Exception:  # noqa: BLE001  (a body that cannot even be read must not cost the person the warning)
         return None, None
     if not hasattr(body, "get"):
         return None, None
-    surface, locale = body.get("surface") or (request.view_args or {}).get("surface"), body.get("locale")
-    return (surface if isinstance(surface, str) else None), (locale if isinstance(locale, str) else None)
+    surface, locale = (request.view_args or {}).get("surface") or body.get("surface"), body.get("locale")
+    return (surface if isinstance(surface, str) else None), (locale[:LONGEST_TAG] if isinstance(locale, str) else None)

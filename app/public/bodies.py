@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from experiments.spec import Channel, OutcomeKind
 
@@ -16,10 +16,26 @@ Session = Annotated[
 Token = Annotated[str, Field(min_length=1, max_length=512, description="from the assignment, unchanged")]
 
 
+LONGEST_TAG = 64
+
+
 def _bytes_of(session: str | None) -> str | None:
     if session is not None and not 1 <= len(session.encode("utf-8", "surrogatepass")) <= 128:
         raise ValueError("must have 1 to 128 bytes in UTF-8")
     return session
+
+
+def _moment(value: Any) -> int | dt.datetime | None:
+    """Unix seconds as they are, RFC 3339 with its offset as a time."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    try:
+        found = dt.datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ValueError("must be unix seconds, or a time such as 2026-11-23T12:00:00Z")
+    return found
 
 
 class Body(BaseModel):
@@ -34,7 +50,9 @@ class AssignmentRequest(Body):
     surface: Short | None = None
     experiment: Short | None = None
     session: Session | None = None
-    locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$")] | None = None
+    locale: Annotated[str, Field(max_length=LONGEST_TAG, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$")] | None = (
+        None
+    )
     stratum: Short | None = None
     expose: bool = Field(default=False, description="true when the message is shown with this very reply")
     request_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
@@ -45,6 +63,13 @@ class AssignmentRequest(Body):
     )
 
     _session = field_validator("session")(_bytes_of)
+
+    @field_validator("request_id")
+    @classmethod
+    def _request_id(cls, value: str | None) -> str | None:
+        if value is not None and len(value.encode()) > 64:
+            raise ValueError("must have 1 to 64 bytes in UTF-8")
+        return value
 
     @model_validator(mode="after")
     def _somewhere(self) -> AssignmentRequest:
@@ -109,11 +134,14 @@ class OutcomeRequest(Body):
     session: Session | None = None
     outcome: OutcomeKind
     channel: Channel | None = None
-    occurred_at: Annotated[int, Field(ge=0)] | Annotated[AwareDatetime, Field(strict=False)] | None = Field(
+    occurred_at: int | dt.datetime | None = Field(
         default=None, description="unix seconds or RFC 3339 (server keys); absent: now"
     )
 
     _session = field_validator("session")(_bytes_of)
+    _occurred_at = field_validator("occurred_at", mode="plain", json_schema_input_type=int | dt.datetime | None)(
+        _moment
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> OutcomeRequest:

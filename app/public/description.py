@@ -16,7 +16,9 @@ from app.problems import KINDS
 blueprint = Blueprint("description", __name__)
 
 _PATH_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+_RESULT = [("version", "number; the latest started one by default"), ("as_of", "time, date, or +SECONDS from now")]
 _QUERY = {
+    **{f"/v1/experiments/{{key}}/results{kind}": _RESULT for kind in ("", ".json", ".csv")},
     "/v1/assignments": [("key", "public id of a browser key")],
     "/v1/warnings/{surface}": [("key", "public id of a browser key"), ("locale", "BCP 47 tag")],
 }
@@ -109,7 +111,7 @@ def _operation(path: str, found: Contract) -> dict[str, Any]:
         schema = {"$ref": f"#/components/schemas/{found.takes.__name__}"}
         kinds = ("application/json", "text/plain")
         operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}
-    for status, codes in sorted(_by_status(found.problems).items()):
+    for status, codes in sorted(_by_status((*found.problems, "internal")).items()):
         known = operation["responses"].get(str(status))
         operation["responses"][str(status)] = known or _problem(codes)
     return operation

@@ -14,7 +14,7 @@ from app.problems import problem
 from app.public.bodies import EmptyReply, ExposureRequest, OutcomeRequest, ReceiptReply
 from app.public.metrics import count_receipt
 from experiments.access import ApiKey
-from experiments.errors import AccessError, InvalidInput, OutcomeRefused, TokenError
+from experiments.errors import AccessError, InvalidInput, OutcomeRefused, StoreUnavailable, TokenError
 from experiments.recording import Event, Receipt, expose, outcome_by_session, outcome_by_token
 
 blueprint = Blueprint("events", __name__)
@@ -82,11 +82,13 @@ def _answer(act: str, key: ApiKey | None, write: Callable[[], Receipt]) -> Respo
     """Partners get the receipt; browsers get 202 and nothing, whether new, used, late or forged."""
     try:
         receipt = write()
-    except (TokenError, OutcomeRefused):
+    except (TokenError, OutcomeRefused, InvalidInput):
         count_receipt(act, "refused")
-        if key is None:
-            return reply({}, 202)
-        raise
+        if key is not None:
+            raise
+        if context().runtime.degraded:
+            raise StoreUnavailable("nothing can be taken right now") from None  # forged or not, the same answer
+        return reply({}, 202)
     count_receipt(act, receipt)
     if key is None:
         return reply({}, 202)

@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from app.context import context
 from app.contract import contract, reply
+from app.problems import RETRY_AFTER
 from app.public.bodies import Health
 
 blueprint = Blueprint("health", __name__)
@@ -23,9 +24,10 @@ def readyz() -> Response:
     """Ready while definitions are known: without the store the same variants are served, uncounted."""
     runtime = context().runtime
     if not runtime.catalogue.is_loaded:
-        return reply(
-            {"status": "unavailable", "detail": "no definition is known yet; only the fallback is served"}, 503
-        )
+        told = {"status": "unavailable", "detail": "no definition is known yet; only the fallback is served"}
+        response = reply(told, 503)
+        response.headers["Retry-After"] = RETRY_AFTER[503]
+        return response
     if runtime.degraded:
         return reply({"status": "degraded", "detail": runtime.degraded})
     return reply({"status": "ok"})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, redirect, render_template, request
 
+from app import problems
 from app.context import Context, context
 from app.contract import contract
 from app.public.metrics import count_receipt
@@ -46,6 +47,12 @@ def go(token: str, resource: str, channel: str) -> Response:
     return _send(at, click)
 
 
+@blueprint.get("/v1/go/<path:rest>")
+def cut_off(rest: str) -> Response:  # noqa: ARG001
+    """A link that lost a part on its way, or has one too many."""
+    return _default_help(context())
+
+
 def _click(at: Context, token: str, resource: str, channel: str) -> _Click | None:
     """What the link says, if the token is ours and the experiment offers that."""
     try:
@@ -54,9 +61,9 @@ def _click(at: Context, token: str, resource: str, channel: str) -> _Click | Non
         return None
     if resource not in live.version.definition.help:
         return None
-    found = at.runtime.directory.by_key[resource]
-    way = found.channel(channel)
-    return _Click(grant, live, found, way) if way else None
+    found = at.runtime.directory.by_key.get(resource)  # it may have been taken out since
+    way = found.channel(channel) if found else None
+    return _Click(grant, live, found, way) if found and way else None
 
 
 def _count(at: Context, token: str, click: _Click) -> None:
@@ -84,9 +91,15 @@ def _send(at: Context, click: _Click) -> Response:
     return Response(page, content_type="text/html; charset=utf-8")
 
 
-def _default_help(at: Context) -> Response:
+@blueprint.errorhandler(Exception)
+def with_help(error: Exception) -> Response:
+    """Whoever follows a link to help reaches help, whatever went wrong."""
+    return _default_help(context(), problems.of(error).status_code)
+
+
+def _default_help(at: Context, status: int = 200) -> Response:
     """A bad or old link: every way to help that the fallback has, uncounted."""
     keys = at.runtime.fallbacks.of(None).help
     ways = offers([at.runtime.directory.by_key[key] for key in keys], "en", at.now)
     page = render_template("public/help.html", offers=ways, locale="en", dir="ltr")
-    return Response(page, content_type="text/html; charset=utf-8")
+    return Response(page, status, content_type="text/html; charset=utf-8")

@@ -10,7 +10,7 @@ from app import problems
 from app.context import context
 from app.contract import contract, reply
 from app.public.assignments import PROBLEMS, admitted, answered, with_fallback
-from app.public.bodies import AssignmentReply
+from app.public.bodies import LONGEST_TAG, AssignmentReply
 from app.public.presenting import as_json, warning
 from experiments.errors import InvalidInput
 from experiments.recording import Asked, fallback
@@ -37,11 +37,24 @@ def warnings(surface: str) -> Response:
     if session is not None and not who.is_server:
         raise InvalidInput("a session comes with a server key only", pointer=f"/{SESSION}")
     asked = Asked(
-        partner=who.key.partner_number, surface=surface, session=session, locale=request.args.get("locale") or None,
-        shown=True,
+        partner=who.key.partner_number, surface=surface, session=_session(session), locale=_locale(), shown=True,
     )  # fmt: skip
     found = answered(at.runtime, who, asked, at.now)
     return rendered(as_json(found, at), surface)
+
+
+def _session(header: str | None) -> str | None:
+    """The session as it would stand in a body: headers arrive as bytes that are read as Latin-1."""
+    if header is None:
+        return None
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        raise InvalidInput("a session is UTF-8 text", code="session-length", pointer=f"/{SESSION}") from None
+
+
+def _locale() -> str | None:
+    return (request.args.get("locale") or "")[:LONGEST_TAG] or None
 
 
 def is_prefetch() -> bool:
@@ -53,7 +66,7 @@ def is_prefetch() -> bool:
 def _unasked(surface: str) -> Response:
     """Nobody sees it: the fallback, uncounted; a prefetch is told to come again when somebody does."""
     at = context()
-    found = fallback(at.runtime, surface, request.args.get("locale"), "not-running")
+    found = fallback(at.runtime, surface, _locale(), "not-running")
     return rendered(as_json(found, at), surface, 503 if is_prefetch() else 200)
 
 
@@ -70,6 +83,8 @@ def rendered(payload: dict[str, Any], surface: str, status: int = 200) -> Respon
         response = Response(page, status, content_type="text/html; charset=utf-8")
     response.headers["Content-Language"] = payload["message"]["locale"]
     response.headers["Vary"] = "Accept"
+    if status in problems.RETRY_AFTER:
+        response.headers["Retry-After"] = problems.RETRY_AFTER[status]
     return response
 
 
@@ -81,9 +96,8 @@ def page_with_fallback(error: Exception) -> Response:
     at = context()
     surface = (request.view_args or {}).get("surface")
     status = problems.of(error)
-    found = fallback(at.runtime, surface, request.args.get("locale"), "not-running")
+    found = fallback(at.runtime, surface, _locale(), "not-running")
     page = rendered({**warning(found, at)}, surface or "default", status.status_code)
-    for name in ("Retry-After", "WWW-Authenticate"):
-        if name in status.headers:
-            page.headers[name] = status.headers[name]
+    if "WWW-Authenticate" in status.headers:
+        page.headers["WWW-Authenticate"] = status.headers["WWW-Authenticate"]
     return page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
@@ -10,7 +11,7 @@ from app.context import context
 from app.contract import contract, reply
 from app.research.summary import summary
 from experiments import desk, spec
-from experiments.errors import InvalidInput
+from experiments.errors import AccessError, InvalidInput
 from experiments.lifecycle import Actor
 from experiments.reading import load_json, load_yaml
 
@@ -22,17 +23,28 @@ DEFINITION = (
     "invalid-value", "duplicate-key", "weights-do-not-sum", "missing-control", "several-controls", "locale-missing",
     "unknown-locale", "no-reviewed-locale", "factor-missing", "unknown-help-resource", "unknown-channel",
     "unknown-outcome", "channels-not-allowed", "outcome-needs-session", "transition-refused", "stale-revision",
+    "origin-refused", "store-unavailable",
 )  # fmt: skip
+KNOWN = ("unknown-experiment", "store-unavailable")
 TRANSITION = (
     "malformed-json", "unknown-field", "missing-field", "wrong-type", "invalid-value", "unknown-experiment",
     "not-found",
     "transition-refused", "surface-taken", "stale-revision", "own-approval", "ethics-expired", "control-needed",
-    "too-soon", "not-sealed",
+    "too-soon", "not-sealed", "body-too-large", "duplicate-key", "origin-refused", "store-unavailable",
 )  # fmt: skip
 
 
+@blueprint.before_request
+def own_pages_only() -> None:
+    """There are no accounts yet: a page of somebody else, open in a colleague's browser, must not act for them."""
+    origin = request.headers.get("Origin")
+    own = {request.host, urlsplit(context().base_url).netloc}
+    if request.method == "POST" and origin is not None and urlsplit(origin).netloc not in own:
+        raise AccessError("pages of other origins may not change experiments", code="origin-refused")
+
+
 @blueprint.get("/v1/experiments")
-@contract("All experiments", gives={200: "application/json"}, voice="staff")
+@contract("All experiments", gives={200: "application/json"}, problems=("store-unavailable",), voice="staff")
 def experiments() -> Response:
     return reply([summary(e) for e in context().runtime.store.documents.experiments()])
 
@@ -64,15 +76,13 @@ def validate() -> Response:
 
 
 @blueprint.get("/v1/experiments/<key>")
-@contract("One experiment", gives={200: "application/json"}, problems=("unknown-experiment",), voice="staff")
+@contract("One experiment", gives={200: "application/json"}, problems=KNOWN, voice="staff")
 def experiment(key: str) -> Response:
     return reply(summary(context().runtime.store.documents.experiment(key)))
 
 
 @blueprint.get("/v1/experiments/<key>/log")
-@contract(
-    "Who did what, when and why", gives={200: "application/json"}, problems=("unknown-experiment",), voice="staff"
-)
+@contract("Who did what, when and why", gives={200: "application/json"}, problems=KNOWN, voice="staff")
 def log(key: str) -> Response:
     documents = context().runtime.store.documents
     documents.experiment(key)
@@ -108,10 +118,19 @@ def _document() -> Any:
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not 1 <= len(value.strip()) <= 120:
         raise InvalidInput("say who acts, in 'by'", code="missing-field", pointer="/by")
-    return value.strip()
+    return _unicode(value.strip(), "/by")
 
 
 def _why(value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InvalidInput("'why' is a sentence", code="wrong-type", pointer="/why")
+    return None if value is None else _unicode(value, "/why")
+
+
+def _unicode(value: str, pointer: str) -> str:
+    """JSON may carry half a surrogate pair; no store keeps it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput("must be valid Unicode text", pointer=pointer) from None
     return value

@@ -7,16 +7,18 @@ from flask import Blueprint, Response, request
 from app.context import context
 from app.contract import contract, reply
 from experiments.errors import InvalidInput
+from experiments.model import DAY
 from experiments.moments import moment
 from experiments.results import Result, result
 
 blueprint = Blueprint("results", __name__)
 
+FARTHEST = 366 * DAY
+PROBLEMS = ("unknown-experiment", "not-found", "invalid-value", "store-unavailable")
+
 
 @blueprint.get("/v1/experiments/<key>/results")
-@contract(
-    "The result; ?version=, ?as_of=", gives={200: "application/json"}, problems=("unknown-experiment",), voice="staff"
-)
+@contract("The result; ?version=, ?as_of=", gives={200: "application/json"}, problems=PROBLEMS, voice="staff")
 def results(key: str) -> Response:
     if request.accept_mimetypes.best_match(("application/json", "text/csv")) == "text/csv":
         return _csv(key)
@@ -24,13 +26,13 @@ def results(key: str) -> Response:
 
 
 @blueprint.get("/v1/experiments/<key>/results.json")
-@contract("The result as JSON", gives={200: "application/json"}, problems=("unknown-experiment",), voice="staff")
+@contract("The result as JSON", gives={200: "application/json"}, problems=PROBLEMS, voice="staff")
 def results_json(key: str) -> Response:
     return reply(found(key).to_dict())
 
 
 @blueprint.get("/v1/experiments/<key>/results.csv")
-@contract("The sealed count table as CSV", gives={200: "text/csv"}, problems=("unknown-experiment",), voice="staff")
+@contract("The sealed count table as CSV", gives={200: "text/csv"}, problems=PROBLEMS, voice="staff")
 def results_csv(key: str) -> Response:
     return _csv(key)
 
@@ -44,7 +46,17 @@ def found(key: str) -> Result:
     """The result that the request asks for."""
     at = context()
     version = request.args.get("version")
-    if version is not None and not version.isdecimal():
+    if version is not None and not (version.isdecimal() and len(version) <= 9):
         raise InvalidInput("must be a version's number", pointer="/version")
-    now = moment(request.args.get("as_of"), at.clock())
-    return result(at.runtime.store, key, now=now, version=int(version) if version else None)
+    return result(at.runtime.store, key, now=_as_of(at.clock()), version=int(version) if version else None)
+
+
+def _as_of(now: float) -> float:
+    """The time asked for: every day up to it is read, so it has an end."""
+    try:
+        found = moment(request.args.get("as_of"), now)
+    except OverflowError:
+        found = -1.0
+    if not 0 <= found <= now + FARTHEST:
+        raise InvalidInput("must lie between 1970 and a year from now", pointer="/as_of")
+    return found
