@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.problems import utf_8
 from experiments.errors import InvalidDefinition, InvalidInput, Violation
@@ -54,9 +55,17 @@ def contract(
     return decorate
 
 
+def content() -> bytes:
+    """The request's bytes. A body that does not say how long it is would be cut off at the limit without a word."""
+    data = request.get_data()
+    if request.content_length is None and len(data) >= (request.max_content_length or len(data) + 1):
+        raise RequestEntityTooLarge
+    return data
+
+
 def read(model: type[Body]) -> Body:
     """Parse the request's JSON, whatever its content type says (beacons send text/plain)."""
-    document = load_json(request.get_data())
+    document = load_json(content())
     if not isinstance(document, dict):
         raise InvalidInput("the body must be a JSON object", code="wrong-type", pointer="")
     try:

@@ -314,7 +314,8 @@ def expose(runtime: Runtime, token: str, partner: int | None, now: int) -> Recei
     if apart:
         return apart
     slot = _slot(runtime, live, grant.shard, grant.day, grant.pseudonym, now)
-    return _receipt(runtime.store.ledger.expose(slot, now=now, word=_row(grant).word(), pause=live.pause))
+    code = runtime.store.ledger.expose(slot, now=now, word=_row(grant).word(), pause=live.pause, issued=grant.issued)
+    return _receipt(code)
 
 
 def outcome_by_token(

@@ -11,11 +11,12 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import stats
 from experiments.errors import NotFound
-from experiments.model import DAY, Experiment, Version
+from experiments.model import DAY, Experiment, Phase, Version
 from experiments.spec import OutcomeDefinition
 from experiments.store import Condition, Store
 from experiments.store.keys import tag
@@ -265,7 +266,7 @@ def _table(version: Version, counts: stats.Counts) -> Iterator[dict[str, Any]]:
         units, conversions = sums.get((cell.phase, cell.variant), (0, {}))
         added = {name: conversions.get(name, 0) + n for name, n in cell.conversions.items()}
         sums[cell.phase, cell.variant] = (units + cell.exposed, added)
-    weights = {p.number: p.weights for p in version.phases}
+    weights = {p.number: _weights(p) for p in version.phases}
     for phase in sorted({at[0] for at in sums}):
         for index, variant in enumerate(version.definition.variants):
             units, conversions = sums.get((phase, variant.key), (0, {name: 0 for name, _ in version.outcomes}))
@@ -274,6 +275,18 @@ def _table(version: Version, counts: stats.Counts) -> Iterator[dict[str, Any]]:
                     "variant": variant.key, "phase": phase, "weight": weights[phase][index], "outcome": name,
                     "units": units, "conversions": number,
                 }  # fmt: skip
+
+
+def _weights(phase: Phase) -> list[str]:
+    """Weights of the open arms: basis points, or, once an arm is closed, decimals that sum to exactly 1."""
+    if not phase.closed:
+        return [str(weight) for weight in phase.weights]
+    total = sum(w for i, w in enumerate(phase.weights) if i not in phase.closed)
+    shares = [Decimal(0) if i in phase.closed else Decimal(w) / total for i, w in enumerate(phase.weights)]
+    rounded = [share.quantize(Decimal("1e-12")) for share in shares]
+    largest = max(range(len(rounded)), key=rounded.__getitem__)
+    rounded[largest] += 1 - sum(rounded)
+    return [f"{share:f}" if share else "0" for share in rounded]
 
 
 def _with_state(report: stats.Report, version: Version) -> stats.Report:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request
 
 from app.context import context
-from app.contract import contract, reply
+from app.contract import content, contract, reply
 from app.research.summary import summary
 from experiments import desk, spec
 from experiments.errors import AccessError, InvalidInput
@@ -97,7 +97,7 @@ def log(key: str) -> Response:
 )  # fmt: skip
 def transition(key: str, act: str) -> Response:
     at = context()
-    body = load_json(request.get_data() or b"{}")
+    body = load_json(content() or b"{}")
     if not isinstance(body, dict):
         raise InvalidInput("the body must be a JSON object", code="wrong-type", pointer="")
     options = {name: value for name, value in body.items() if name not in ("by", "why")}
@@ -109,7 +109,7 @@ def transition(key: str, act: str) -> Response:
 
 def _document() -> Any:
     """The body as a document: YAML when it says so, else JSON."""
-    text = request.get_data()
+    text = content()
     if "yaml" in (request.content_type or ""):
         return load_yaml(text.decode("utf-8", "replace"))
     return load_json(text)

@@ -66,9 +66,9 @@ class Ledger:
         answer = _ASSIGN(self.client, *_flat(slots, head))
         return Assigned(*map(int, answer))
 
-    def expose(self, slot: Slot, *, now: int, word: int, pause: int) -> int:
-        """Count the first showing; see expose.lua for the codes."""
-        args = (now, word, slot.day, slot.seconds, slot.pseudonym, pause)
+    def expose(self, slot: Slot, *, now: int, word: int, pause: int, issued: int) -> int:
+        """Count a showing on the word of a token; see expose.lua for the codes."""
+        args = (now, word, slot.day, slot.seconds, slot.pseudonym, pause, issued)
         return int(_EXPOSE(self.client, slot.keys, args))
 
     def outcome(

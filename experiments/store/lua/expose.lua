@@ -3,10 +3,11 @@
 -- KEYS  1 row page, 2 counts, of the token's day
 -- ARGV  1 now (unix seconds)   2 word A from the token   3 day   4 seconds until the day is sealed
 --       5 pseudonym (8 bytes)  6 pause before a further showing counts (seconds, -1 never)
+--       7 when the token was issued (unix seconds): a token sent again is no further showing
 -- Returns 1 recorded, 0 already, -3 the row has another variant (crossed)
 
 local now, word, day, seconds = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local name, pause = ARGV[5], tonumber(ARGV[6])
+local name, pause, issued = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local data = redis.call('HGET', KEYS[1], name)
 local row = data and unpack_row(data)
 
@@ -19,7 +20,7 @@ if not row then
   count(KEYS[2], cell(row) .. 'a')
 end
 if row.shown > 0 then
-  if pause >= 0 and show_again(row, KEYS[2], now, day, pause) then
+  if pause >= 0 and show_again(row, KEYS[2], issued, day, pause) then
     keep(KEYS[1], name, row, seconds)
   end
   return 0

@@ -62,7 +62,7 @@ local function expose(row, counts, now, day)
 end
 
 -- Notes one more showing. Only the first has a time, so the second counts from one pause after it, the
--- third from two: a retry soon after the first never counts.
+-- third from two. A retry of the first never counts; one of a second that came after two pauses counts as third.
 local function show_again(row, counts, now, day, pause)
   if row.shown >= 3 or not back_after(row, now, day, row.shown * pause) then
     return false
