@@ -2,7 +2,8 @@
 FROM python:3.12-slim
 
 RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
-RUN useradd --system --create-home --home-dir /signpost signpost
+# A fixed number, so that the operator can give it the key file.
+RUN useradd --uid 10001 --create-home --home-dir /signpost --shell /usr/sbin/nologin signpost
 WORKDIR /signpost
 COPY --chown=signpost Makefile setup.cfg pyproject.toml requirements.lock README.md LICENSE ./
 COPY --chown=signpost app app
@@ -11,7 +12,8 @@ COPY --chown=signpost stats stats
 USER signpost
 RUN make install EDITABLE=
 
-ENV PATH=/signpost/.venv/bin:$PATH SIGNPOST_HOST=0.0.0.0 PYTHONUNBUFFERED=1
+# The staff surfaces have no accounts yet, so they must be asked for.
+ENV PATH=/signpost/.venv/bin:$PATH PYTHONUNBUFFERED=1 SIGNPOST_HOST=0.0.0.0 SIGNPOST_SURFACES=public
 EXPOSE 8000
 HEALTHCHECK CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
 CMD ["signpost", "serve"]

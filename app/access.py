@@ -7,10 +7,13 @@ import hmac
 import ipaddress
 import secrets
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from flask import request
 from limits import RateLimitItemPerMinute, storage, strategies
 
+from app.context import context
+from app.settings import LOOPBACK
 from experiments.access import ApiKey, find_browser_key, find_server_key
 from experiments.errors import AccessError
 from experiments.runtime import Runtime
@@ -52,6 +55,14 @@ def caller(runtime: Runtime, now: float, *, check_origin: bool) -> Caller:
     if check_origin:
         key.require_origin(request.headers.get("Origin"))
     return Caller(key)
+
+
+def require_own_host() -> None:
+    """Refuse staff pages under a strange name: a name that leads to loopback is how a web page reaches them."""
+    at = context()
+    own = {*LOOPBACK, urlsplit(at.base_url if at.settings.public_url else "").hostname}
+    if not at.settings.staff_anywhere and urlsplit(f"//{request.host}").hostname not in own:
+        raise AccessError("staff pages are served under this machine's own name only", code="origin-refused")
 
 
 class Limiter:

@@ -40,11 +40,15 @@ SETTINGS = {
     "browser_requests": Setting(
         "SIGNPOST_BROWSER_REQUESTS", "6000", "requests", "from one network in ten minutes by browser keys; 0: no limit"
     ),
+    "staff_anywhere": Setting(
+        "SIGNPOST_STAFF_ANYWHERE", "0", "0 or 1", "1: serve staff surfaces beyond loopback, behind a gate of your own"
+    ),
     "trusted_proxies": Setting("SIGNPOST_TRUSTED_PROXIES", "0", "proxies", "proxies in front whose headers are true"),
     "help_file": Setting("SIGNPOST_HELP_FILE", "", "file", "the help directory; empty: the library's"),
     "fallback_file": Setting("SIGNPOST_FALLBACK_FILE", "", "file", "the fallback messages; empty: the library's"),
 }
 SURFACES = ("public", "research", "review")
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Settings:
     refresh: float
     durability: str
     browser_requests: int
+    staff_anywhere: bool
     trusted_proxies: int
     help_file: Path | None
     fallback_file: Path | None
@@ -98,10 +103,18 @@ class Settings:
             refresh=_number("refresh", raw, 1, 60),
             durability=raw["durability"],
             browser_requests=_number("browser_requests", raw, 0, 10**9),
+            staff_anywhere=bool(_number("staff_anywhere", raw, 0, 1)),
             trusted_proxies=_number("trusted_proxies", raw, 0, 9),
             help_file=Path(raw["help_file"]) if raw["help_file"] else None,
             fallback_file=Path(raw["fallback_file"]) if raw["fallback_file"] else None,
         )
+
+
+def require_loopback(settings: Settings) -> None:
+    """Raise InvalidInput when staff surfaces would be served where strangers can reach them: there are no accounts."""
+    staff = [name for name in settings.surfaces if name != "public"]
+    if staff and settings.host not in LOOPBACK and not settings.staff_anywhere:
+        raise _wrong("host", f"a loopback address while {' and '.join(staff)} is served (see SIGNPOST_STAFF_ANYWHERE)")
 
 
 def _number(field: str, raw: Mapping[str, str], low: int, high: int) -> int:

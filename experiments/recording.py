@@ -31,7 +31,7 @@ Tier = Literal["reported", "attested"]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for a warning. `partner` is the number of the partner whose key asks; `shown` as in `expose`."""
+    """A request for a warning. `partner` is the number of the key's partner, `by_server` whether its server asks."""
 
     partner: int
     surface: str | None = None
@@ -40,6 +40,7 @@ class Asked:
     locale: str | None = None
     stratum: str | None = None
     shown: bool = False
+    by_server: bool = False
     request_id: str | None = None
     override: str | None = None
 
@@ -192,7 +193,7 @@ def _write(runtime: Runtime, unit: _Unit, asked: Asked, row: Row | None, locale:
         told = runtime.store.ledger.assign(
             slots, now=unit.now, word=row.word() if row else None, shown=asked.shown, window=live.version.window,
             life=EXPOSURE_SECONDS, pause=live.pause, locale=locale, closed=live.version.phase.closed,
-            masks=live.masks,
+            masks=live.masks, by_partner=asked.by_server,
         )  # fmt: skip
     except StoreUnavailable as error:
         runtime.degraded = error.detail
@@ -246,7 +247,7 @@ def fallback(
 ) -> Assignment:
     """The approved default of the surface, or the text adopted for it; never analysed."""
     default = runtime.fallbacks.of(surface)
-    adopted = runtime.catalogue.snapshot.adopted.get(surface or "") if reason == "adopted" else None
+    adopted = runtime.catalogue.snapshot.adopted.get(surface or "")
     messages = adopted or {tag: default.messages[tag] for tag in default.served()}
     locale = match(wanted, tuple(messages)) or next(iter(messages))
     return Assignment(
@@ -314,7 +315,9 @@ def expose(runtime: Runtime, token: str, partner: int | None, now: int) -> Recei
     if apart:
         return apart
     slot = _slot(runtime, live, grant.shard, grant.day, grant.pseudonym, now)
-    code = runtime.store.ledger.expose(slot, now=now, word=_row(grant).word(), pause=live.pause, issued=grant.issued)
+    code = runtime.store.ledger.expose(
+        slot, now=now, word=_row(grant).word(), pause=live.pause, issued=grant.issued, by_partner=partner is not None
+    )
     return _receipt(code)
 
 
@@ -342,7 +345,7 @@ def _outcome(runtime: Runtime, grant: Grant, live: Live, event: Event, bit: int,
     slot = _slot(runtime, live, grant.shard, grant.day, grant.pseudonym, now)
     code = runtime.store.ledger.outcome(
         [slot], at=event.at, bit=bit, window=live.version.window, masks=live.masks, word=_row(grant).word(),
-        issued=grant.issued,
+        issued=grant.issued, by_partner=event.tier == "attested",
     )  # fmt: skip
     return _receipt(code)
 
@@ -358,7 +361,7 @@ def outcome_by_session(runtime: Runtime, experiment: str, session: str, event: E
     for live in versions:
         unit = _Unit(live, assignment.draw(live.key, name).unit, now)
         code = runtime.store.ledger.outcome(
-            unit.slots(runtime), at=event.at, bit=bit, window=live.version.window, masks=live.masks
+            unit.slots(runtime), at=event.at, bit=bit, window=live.version.window, masks=live.masks, by_partner=True
         )
         if code != NO_EXPOSURE:
             break

@@ -428,7 +428,7 @@ class World:
 
     def assign(self, session: str | None, now: int = NOON, **asked) -> recording.Assignment:
         asked = {"surface": "search-uk", "shown": False, **asked}
-        return recording.assign(self.runtime, recording.Asked(PARTNER, session=session, **asked), now)
+        return recording.assign(self.runtime, recording.Asked(PARTNER, session=session, by_server=True, **asked), now)
 
     def token(self, assigned: recording.Assignment, purpose: str = "unit") -> str:
         return self.runtime.keyring.sealer.seal(assigned.grant, purpose)

@@ -7,7 +7,7 @@ import os
 import click
 
 from app.commands.common import urls
-from app.settings import SETTINGS, Settings
+from app.settings import SETTINGS, Settings, require_loopback
 
 
 @click.command()
@@ -26,6 +26,7 @@ def run(settings: Settings, ledger: str, volatile: str) -> None:
     from granian import Granian  # noqa: PLC0415
     from granian.constants import Interfaces  # noqa: PLC0415
 
+    require_loopback(settings)
     os.environ[SETTINGS["ledger_url"].name] = ledger
     os.environ[SETTINGS["volatile_url"].name] = volatile
     Granian(

@@ -42,7 +42,8 @@ def assignments(body: AssignmentRequest) -> Response:
         raise InvalidInput("only a server key may force a variant", pointer="/override")
     asked = Asked(
         partner=who.key.partner_number, surface=body.surface, experiment=body.experiment, session=body.session,
-        locale=body.locale, stratum=body.stratum, shown=body.expose, request_id=body.request_id,
+        locale=body.locale, stratum=body.stratum, shown=body.expose,
+        by_server=who.is_server, request_id=body.request_id,
         override=body.override,
     )  # fmt: skip
     found = answered(at.runtime, who, asked, at.now)

@@ -38,6 +38,7 @@ def warnings(surface: str) -> Response:
         raise InvalidInput("a session comes with a server key only", pointer=f"/{SESSION}")
     asked = Asked(
         partner=who.key.partner_number, surface=surface, session=_session(session), locale=_locale(), shown=True,
+        by_server=who.is_server,
     )  # fmt: skip
     found = answered(at.runtime, who, asked, at.now)
     return rendered(as_json(found, at), surface)

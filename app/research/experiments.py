@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
+from app.access import require_own_host
 from app.context import context
 from app.contract import content, contract, reply
 from app.research.summary import summary
@@ -16,6 +17,7 @@ from experiments.lifecycle import Actor
 from experiments.reading import load_json, load_yaml
 
 blueprint = Blueprint("experiments", __name__)
+blueprint.before_request(require_own_host)
 
 LARGEST_DEFINITION = 1024 * 1024
 DEFINITION = (
@@ -25,7 +27,7 @@ DEFINITION = (
     "unknown-outcome", "channels-not-allowed", "outcome-needs-session", "transition-refused", "stale-revision",
     "origin-refused", "store-unavailable",
 )  # fmt: skip
-KNOWN = ("unknown-experiment", "store-unavailable")
+KNOWN = ("unknown-experiment", "store-unavailable", "origin-refused")
 TRANSITION = (
     "malformed-json", "unknown-field", "missing-field", "wrong-type", "invalid-value", "unknown-experiment",
     "not-found",
@@ -44,7 +46,9 @@ def own_pages_only() -> None:
 
 
 @blueprint.get("/v1/experiments")
-@contract("All experiments", gives={200: "application/json"}, problems=("store-unavailable",), voice="staff")
+@contract(
+    "All experiments", gives={200: "application/json"}, problems=("store-unavailable", "origin-refused"), voice="staff"
+)
 def experiments() -> Response:
     return reply([summary(e) for e in context().runtime.store.documents.experiments()])
 

@@ -9,5 +9,5 @@ from app.review import pages, results
 
 def register(app: Flask) -> None:
     """Add the routes."""
-    app.register_blueprint(results.blueprint)
-    app.register_blueprint(pages.blueprint)
+    for module in (results, pages):
+        app.register_blueprint(module.blueprint)

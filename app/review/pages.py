@@ -6,12 +6,14 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
+from app.access import require_own_host
 from app.context import context
 from app.review.results import found
 from experiments import sentences
 from experiments.directory import direction
 
 blueprint = Blueprint("pages", __name__)
+blueprint.before_request(require_own_host)
 
 
 @blueprint.get("/")

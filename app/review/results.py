@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from app.access import require_own_host
 from app.context import context
 from app.contract import contract, reply
 from experiments.errors import InvalidInput
@@ -12,9 +13,10 @@ from experiments.moments import moment
 from experiments.results import Result, result
 
 blueprint = Blueprint("results", __name__)
+blueprint.before_request(require_own_host)
 
 FARTHEST = 366 * DAY
-PROBLEMS = ("unknown-experiment", "not-found", "invalid-value", "store-unavailable")
+PROBLEMS = ("unknown-experiment", "not-found", "invalid-value", "store-unavailable", "origin-refused")
 
 
 @blueprint.get("/v1/experiments/<key>/results")

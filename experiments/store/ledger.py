@@ -58,25 +58,26 @@ class Ledger:
 
     def assign(
         self, slots: Sequence[Slot], *, now: int, word: int | None, shown: bool, window: int, life: int,
-        pause: int, locale: str, closed: Iterable[int], masks: str,
+        pause: int, locale: str, closed: Iterable[int], masks: str, by_partner: bool = False,
     ) -> Assigned:  # fmt: skip
         """Assign or find a unit; `slots` newest day first, `word` None makes no row."""
         bits = sum(1 << index for index in closed)
-        head = (now, NEVER if word is None else word, int(shown), window, life, pause, locale, bits, masks)
+        told = (2 if by_partner else 1) if shown else 0
+        head = (now, NEVER if word is None else word, told, window, life, pause, locale, bits, masks)
         answer = _ASSIGN(self.client, *_flat(slots, head))
         return Assigned(*map(int, answer))
 
-    def expose(self, slot: Slot, *, now: int, word: int, pause: int, issued: int) -> int:
+    def expose(self, slot: Slot, *, now: int, word: int, pause: int, issued: int, by_partner: bool = False) -> int:
         """Count a showing on the word of a token; see expose.lua for the codes."""
-        args = (now, word, slot.day, slot.seconds, slot.pseudonym, pause, issued)
+        args = (now, word, slot.day, slot.seconds, slot.pseudonym, pause, issued, int(by_partner))
         return int(_EXPOSE(self.client, slot.keys, args))
 
     def outcome(
         self, slots: Sequence[Slot], *, at: int, bit: int, window: int, masks: str,
-        word: int | None = None, issued: int = 0,
+        word: int | None = None, issued: int = 0, by_partner: bool = False,
     ) -> int:  # fmt: skip
         """Count an outcome by token (`word`, one slot) or by session; see outcome.lua for the codes."""
-        head = (at, bit, window, masks, NEVER if word is None else word, issued)
+        head = (at, bit, window, masks, NEVER if word is None else word, issued, int(by_partner))
         return int(_OUTCOME(self.client, *_flat(slots, head)))
 
     def count_apart(self, tag: str, field: str) -> None:

@@ -2,12 +2,13 @@
 
 Two big-endian 32-bit words:
 
-    A   variant 5 bits | phase 10 | surface 4 | stratum 5 | times shown 2 | unused 6
+    A   variant 5 bits | phase 10 | surface 4 | stratum 5 | times shown 2 | told by partner 6
     B   step 14 bits   | outcome bits 18
 
 `step` counts 10-second steps from the start of the row's day: of the assignment until the message was
 shown, of the first exposure from then on. `times shown` is 0…3, 3 meaning three or more. Stratum 0
-is "none", n the n-th declared one.
+is "none", n the n-th declared one. `told by partner` says what the partner's own server has reported where the
+outcome bits cannot: bit 0 the exposure, bit 1 repeat_trigger; receipts depend on it, counts do not.
 
 Outcome bits: 2 per channel of help_sought (reported, attested; channels in the order of CHANNELS),
 then 2 each for proceeded, left and complaint, then repeat_trigger, then help for young people (kept
@@ -41,10 +42,13 @@ class Row:
     shown: int = 0
     step: int = 0
     bits: int = 0
+    told: int = 0
 
     def word(self) -> int:
         """Word A."""
-        return self.variant << 27 | self.phase << 17 | self.surface << 13 | self.stratum << 8 | self.shown << 6
+        return (
+            self.variant << 27 | self.phase << 17 | self.surface << 13 | self.stratum << 8 | self.shown << 6 | self.told
+        )
 
     def pack(self) -> bytes:
         return _ROW.pack(self.word(), self.step << 18 | self.bits)
@@ -57,6 +61,7 @@ class Row:
     def from_words(cls, a: int, b: int) -> Row:
         return cls(
             variant=a >> 27, phase=a >> 17 & 1023, surface=a >> 13 & 15, stratum=a >> 8 & 31, shown=a >> 6 & 3,
+            told=a & 63,
             step=b >> 18, bits=b & 0x3FFFF,
         )  # fmt: skip
 

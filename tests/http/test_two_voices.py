@@ -88,6 +88,18 @@ def test_already_speaks_of_what_the_partner_reported_itself(service):
     assert service.total("d0") == 1
 
 
+def test_already_speaks_of_the_partners_own_exposures_and_repeats_too(service):
+    token = service.ask("seen by a browser first")["token"]
+    assert service.post("/v1/exposures", {"token": token}, key=None).status_code == 202
+    assert receipt(service.post("/v1/exposures", {"token": token})) == (201, "recorded")
+    assert receipt(service.post("/v1/exposures", {"token": token})) == (200, "already")
+    repeat = {"outcome": "repeat_trigger", "channel": None}
+    assert service.outcome(token, key=None, **repeat).status_code == 202
+    assert receipt(service.outcome(token, **repeat)) == (201, "recorded")
+    assert receipt(service.outcome(token, **repeat)) == (200, "already")
+    assert (service.total("e"), service.total("o16")) == (1, 1)
+
+
 # ---------------------------------------------------------------------------------------- browsers
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import http.client
+import json
+import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from configparser import ConfigParser
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +25,18 @@ import click
 import pytest
 import redis
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from flask import request
+from werkzeug.serving import make_server
 
-from app import create_app
+from app import LARGEST_BODY, create_app
 from app.cli import signpost
+from app.problems import KINDS
 from app.settings import SETTINGS, SURFACES, Settings
-from experiments.store import Store
+from experiments.store import Store, embedded
 from experiments.store.connection import connect
 from experiments.store.program import Program, find_program
 from experiments.store.settings import condition
@@ -29,6 +46,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 OURS = ("public", "staff")
 STORES = ("ledger", "volatile")
 
@@ -39,12 +57,40 @@ def given(service: str) -> dict[str, str]:
     return {name: re.sub(r"\$\{\w+:\?[^}]*\}", "filled", value) for name, value in found.items()}
 
 
+def until(is_true: Callable[[], bool], what: str) -> None:
+    for _ in range(500):
+        if is_true():
+            return
+        time.sleep(0.01)
+    raise AssertionError(what)
+
+
 def test_the_services_are_those_that_are_promised() -> None:
     assert set(SERVICES) == {"public", "staff", "ledger", "volatile", "proxy"}
-    assert {SERVICES[name]["image"] for name in OURS} == {"signpost:0.1.0"}
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert {SERVICES[name]["image"] for name in OURS} == {f"signpost:{setup['metadata']['version']}"}
     assert all(service["read_only"] and service["cap_drop"] == ["ALL"] for service in SERVICES.values())
+    assert all(service["security_opt"] == ["no-new-privileges:true"] for service in SERVICES.values())
     assert all(service["ulimits"] == {"core": 0} for service in SERVICES.values())
     assert all("healthcheck" in service for service in SERVICES.values())
+
+
+def test_images_have_a_version_and_come_from_no_named_registry() -> None:
+    base = re.findall(r"^FROM (\S+)$", DOCKERFILE, re.MULTILINE)
+    for image in [*base, *(service["image"] for service in SERVICES.values())]:
+        name, _, tag = image.partition(":")
+        assert re.match(r"\d+\.\d+", tag), image
+        assert "." not in name.partition("/")[0], image
+    assert not re.search(r"https?://(?!127\.0\.0\.1|\$\$public)", TEXT + DOCKERFILE)
+
+
+def test_nothing_asks_for_what_a_confined_container_cannot_do() -> None:
+    # The stores' image starts as root and changes its user, which takes capabilities that are dropped here.
+    assert all(SERVICES[name]["user"] == "valkey" for name in STORES)
+    # An inline `configs:` and a secret from a variable are copied into the container, which is read-only here.
+    assert "configs" not in COMPOSE
+    assert all(set(secret) == {"file"} for secret in COMPOSE["secrets"].values())
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -88,10 +134,14 @@ def test_only_the_proxy_is_reached_from_outside() -> None:
     assert SERVICES["proxy"]["ports"] == ["443:8443"]
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["staff"]["ports"])
     assert not any("ports" in SERVICES[name] for name in ("public", *STORES))
-    assert set(SERVICES["proxy"]["networks"]) & set(SERVICES["public"]["networks"]) == {"outside"}
-    assert "outside" not in SERVICES["staff"]["networks"]
-    assert COMPOSE["networks"]["stores"] == {"internal": True}
+    assert set(SERVICES["proxy"]["networks"]) & set(SERVICES["public"]["networks"]) == {"inside"}
+    assert not set(SERVICES["proxy"]["networks"]) & {*SERVICES["staff"]["networks"], "stores"}
     assert all(SERVICES[name]["networks"] == ["stores"] for name in STORES)
+
+
+def test_the_public_service_and_the_stores_have_no_way_out() -> None:
+    for name in ("public", *STORES):
+        assert all(COMPOSE["networks"][network] == {"internal": True} for network in SERVICES[name]["networks"])
 
 
 def test_secrets_are_required_and_none_is_written_down() -> None:
@@ -102,79 +152,257 @@ def test_secrets_are_required_and_none_is_written_down() -> None:
     }  # fmt: skip
     assert all(rest.startswith(":?") for _, rest in variables), "a variable without :? may be empty"
     for service in STORES:
-        command = SERVICES[service]["command"]
-        assert command[command.index("--requirepass") + 1].startswith("${SIGNPOST_")
+        assert options(service)["requirepass"].startswith(f"${{SIGNPOST_{service.upper()}_PASSWORD:?")
 
 
-def options(service: str, program: Program) -> list[str]:
-    """The store's own command line, without its password and what an older Redis does not know."""
+def test_keys_and_data_lie_apart() -> None:
+    assert SERVICES["ledger"]["volumes"] == ["ledger:/data"]
+    assert not any("volumes" in SERVICES[name] for name in SERVICES if name != "ledger")
+    assert not any("secrets" in SERVICES[name] for name in STORES)
+    assert set(SERVICES["proxy"]["secrets"]) == {"tls_certificate", "tls_key"}
+    assert SERVICES["volatile"]["tmpfs"] == ["/data:mode=1777"]
+
+
+def options(service: str) -> dict[str, str]:
+    """The settings on a store's command line."""
     command = SERVICES[service]["command"][1:]
-    pairs = dict(zip(command[::2], command[1::2], strict=True))
-    del pairs["--requirepass"]
-    if program.kind == "redis" and program.version < (7, 4):
-        pairs.pop("--hide-user-data-from-log", None)
-    return [word for pair in pairs.items() for word in pair]
+    return {name.removeprefix("--"): value for name, value in zip(command[::2], command[1::2], strict=True)}
+
+
+def test_the_stores_promise_what_private_ones_do() -> None:
+    valkey = Program("valkey-server", "valkey", (8, 1, 0))
+    shared = {name: embedded.COMMON[name] for name in ("save", "maxmemory-policy", "slowlog-log-slower-than")}
+    assert (shared | embedded.ledger_options(valkey)).items() <= options("ledger").items()
+    assert (shared | embedded.VOLATILE).items() <= options("volatile").items()
+
+
+NEWER = {"aof-timestamp-enabled": (7, 0), "hide-user-data-from-log": (7, 4)}  # settings, and the first Redis with them
+
+
+def known(service: str, program: Program) -> list[str]:
+    """The store's command line, without what an older Redis does not know."""
+    words = []
+    for name, value in options(service).items():
+        if program.kind == "valkey" or program.version >= NEWER.get(name, (0,)):
+            words += [f"--{name}", value]
+    return words
 
 
 @contextmanager
-def started(service: str, folder: Path) -> Iterator[str]:
-    """A real server with a store's command line."""
+def started(service: str, folder: Path, *more: str) -> Iterator[redis.Redis]:
+    """A client of a real server with a store's command line; an option given again replaces the first."""
     program = find_program()
-    folder.mkdir()
-    socket = folder / "s"
-    command = [program.path, "--port", "0", "--unixsocket", str(socket), "--dir", str(folder)]
-    server = subprocess.Popen([*command, *options(service, program)], stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(500):
-            if socket.exists():
-                break
-            time.sleep(0.01)
-        yield f"unix://{socket}"
-    finally:
-        server.terminate()
-        server.wait()
+    folder.mkdir(exist_ok=True)
+    socket_path, password = folder / "s", options(service)["requirepass"]
+    command = [program.path, "--port", "0", "--unixsocket", str(socket_path), "--dir", str(folder)]
+    with subprocess.Popen([*command, *known(service, program), *more], stdout=subprocess.DEVNULL) as server:
+        try:
+            until(socket_path.exists, f"{service} did not start")
+            with redis.Redis(unix_socket_path=str(socket_path), password=password) as client:
+                yield client
+        finally:
+            server.terminate()
 
 
-def test_a_real_server_with_these_options_keeps_the_promises(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.getbasetemp()
-    with (
-        started("ledger", folder / "dl") as ledger,
-        started("volatile", folder / "dv") as volatile,
-        redis.Redis.from_url(ledger) as first,
-        redis.Redis.from_url(volatile) as second,
-    ):
-        found = condition(first, second)
+@pytest.fixture
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with room for a socket's path, which has 107 bytes at most."""
+    return tmp_path_factory.mktemp("d")
+
+
+def test_a_real_server_with_these_options_keeps_the_promises(short: Path) -> None:
+    with started("ledger", short / "l") as ledger, started("volatile", short / "v") as volatile:
+        found = condition(ledger, volatile)
     assert (found.durability, found.problems, found.notices) == ("single", (), ())
 
 
-def nginx_text() -> str:
-    return str(COMPOSE["configs"]["nginx"]["content"]).replace("$$", "$")
+def client_program() -> str:
+    for name in ("valkey-cli", "redis-cli"):
+        found = shutil.which(name)
+        if found and "-e " in subprocess.run([found, "--help"], capture_output=True, text=True, check=False).stdout:
+            return found
+    pytest.skip("no redis-cli 7.0 or newer on this machine (see .ci/system-packages)")
 
 
-def test_the_proxy_logs_nobody_and_limits_bodies_as_the_service_does() -> None:
-    text = nginx_text()
-    assert "access_log off;" in text
-    assert "client_max_body_size 8k;" in text
-    assert "proxy_cache" not in text
-    assert "server public:8000;" in text
+@pytest.mark.parametrize("service", STORES)
+def test_a_stores_health_check_needs_the_password(service: str, short: Path) -> None:
+    how, name, *words = SERVICES[service]["healthcheck"]["test"]
+    assert (how, name) == ("CMD", "valkey-cli")
+    password = options(service)["requirepass"]
+    assert SERVICES[service]["environment"] == {"REDISCLI_AUTH": password}
+    program = client_program()
+    with started(service, short / "h"):
+        for text, healthy in ((password, True), ("wrong", False)):
+            command = [program, "-s", str(short / "h" / "s"), *words]
+            done = subprocess.run(command, env={"REDISCLI_AUTH": text}, capture_output=True, check=False)
+            assert (done.returncode == 0) == healthy
+
+
+def test_a_copy_of_the_ledger_comes_back_in_the_order_that_operations_gives(short: Path) -> None:
+    with started("ledger", short / "old") as ledger:
+        ledger.set("count", 7)
+        ledger.save()
+    (short / "new").mkdir()
+    shutil.copy(short / "old" / "dump.rdb", short / "new" / "dump.rdb")
+    with started("ledger", short / "new", "--appendonly", "no") as ledger:
+        assert ledger.config_set("appendonly", "yes")
+        until(lambda: not is_rewriting(ledger), "the copy was not rewritten")
+    with started("ledger", short / "new") as ledger:
+        assert ledger.get("count") == b"7"
+    (short / "trap").mkdir()
+    shutil.copy(short / "old" / "dump.rdb", short / "trap" / "dump.rdb")
+    with started("ledger", short / "trap") as ledger:
+        assert ledger.get("count") is None, "then operations.md need not warn of it"
+
+
+def is_rewriting(ledger: redis.Redis) -> bool:
+    told = ledger.info("persistence")
+    return bool(told["aof_rewrite_in_progress"] or told["aof_rewrite_scheduled"])
+
+
+CONFIGURATION = str(SERVICES["proxy"]["environment"]["NGINX_CONFIGURATION"]).replace("$$", "$")
+
+
+def test_the_proxy_logs_nobody_caches_nothing_and_limits_bodies_as_the_service_does() -> None:
+    said = [line.strip() for line in CONFIGURATION.splitlines()]
+    assert {"access_log off;", "error_log /dev/stderr emerg;", "proxy_request_buffering on;"} <= set(said)
+    assert {"client_body_timeout 5s;", "client_header_timeout 5s;", "send_timeout 10s;"} <= set(said)
+    assert f"client_max_body_size {LARGEST_BODY // 1024}k;" in said
+    assert "set $public public:8000;" in said
+    assert not re.search(r"_cache|limit_req|map|if \(", CONFIGURATION)
+    assert said.count("proxy_set_header X-Forwarded-For $remote_addr;") == 1
     assert given("public")["SIGNPOST_TRUSTED_PROXIES"] == "1"
+    assert CONFIGURATION.count("{") == CONFIGURATION.count("}")
+    assert all(line.endswith((";", "{", "}")) or line.startswith("#") for line in said if line)
+    assert "tls_certificate;" in CONFIGURATION
+    assert SERVICES["proxy"]["ports"][0].rpartition(":")[2] in CONFIGURATION
 
 
-def test_nginx_takes_the_configuration(tmp_path: Path) -> None:
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if nginx is None:
-        pytest.skip("no nginx on this machine, and none could be installed (see .ci/system-packages)")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost",
-         "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    text = nginx_text().replace("/tmp/", f"{tmp_path}/").replace("/run/secrets/tls_", f"{tmp_path}/")
-    (tmp_path / "nginx.conf").write_text(text.replace("server public:8000", "server 127.0.0.1:8000"))
-    done = subprocess.run(
-        [nginx, "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+def nginx() -> str:
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        pytest.skip("no nginx on this machine (see .ci/system-packages)")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@dataclass
+class Proxy:
+    """The proxy's own command, with paths and ports of this machine."""
+
+    folder: Path
+    port: int
+    service: int
+
+    def environment(self) -> dict[str, str]:
+        text = CONFIGURATION.replace("8443", f"127.0.0.1:{self.port}").replace(
+            "public:8000", f"127.0.0.1:{self.service}"
+        )
+        text = text.replace("/tmp/", f"{self.folder}/").replace("/run/secrets/tls_", f"{self.folder}/")
+        text = text.replace("/dev/stderr", f"{self.folder}/errors")
+        user = (
+            "user root;\n" if os.geteuid() == 0 else ""
+        )  # as root it would change to a user who may not see the folder
+        return {"NGINX_CONFIGURATION": user + text, "PATH": f"{Path(nginx()).parent}:{os.environ['PATH']}"}
+
+    @property
+    def command(self) -> list[str]:
+        (text,) = SERVICES["proxy"]["command"]
+        return [*SERVICES["proxy"]["entrypoint"], text.replace("$$", "$").replace("/tmp/", f"{self.folder}/")]
+
+    def make_certificate(self) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+        now = datetime.now(UTC)
+        made = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        (self.folder / "certificate").write_bytes(made.public_bytes(Encoding.PEM))
+        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (self.folder / "key").write_bytes(secret)
+
+    def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, dict[str, str], str]:
+        trusted = ssl.create_default_context(cafile=self.folder / "certificate")
+        line = http.client.HTTPSConnection("127.0.0.1", self.port, context=trusted, timeout=10)
+        try:
+            line.request(method, path, body, headers)
+            answer = line.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read().decode()
+        finally:
+            line.close()
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[Proxy]:
+    """The proxy in front of nothing yet."""
+    made = Proxy(tmp_path, free_port(), free_port())
+    environment = made.environment()
+    made.make_certificate()
+    with subprocess.Popen(made.command, env=environment) as server:
+        try:
+            until(lambda: is_open(made.port), "nginx did not start")
+            yield made
+        finally:
+            server.terminate()
+    assert (tmp_path / "errors").read_text() == "", "a line in the log may quote a caller"
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def public_service(port: int, tmp_path: Path) -> Iterator[None]:
+    """The public surface as the compose file sets it up, its stores away; /seen tells what it believes."""
+    names = ("SIGNPOST_TRUSTED_PROXIES",)
+    environment = {"SIGNPOST_VAR": str(tmp_path / "var"), **{name: given("public")[name] for name in names}}
+    store = Store.open("redis://127.0.0.1:1", "redis://127.0.0.1:1")
+    app = create_app(Settings.read(environment), store=store, surfaces=["public"])
+    app.add_url_rule("/seen", view_func=lambda: {"address": request.remote_addr, "url": request.host_url})
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_real_nginx_leads_to_the_public_surface(proxy: Proxy, tmp_path: Path) -> None:
+    with public_service(proxy.service, tmp_path):
+        status, headers, _ = proxy.ask("GET", "/healthz")
+        assert status == 200
+        assert headers["Strict-Transport-Security"].startswith("max-age=31536000")
+        assert headers["Cache-Control"] == "no-store"
+        assert proxy.ask("GET", "/metrics")[0] == 404
+        forged = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "ftp", "Host": "signpost.example"}
+        seen = json.loads(proxy.ask("GET", "/seen", **forged)[2])
+        assert seen == {"address": "127.0.0.1", "url": "https://signpost.example/"}
+        assert proxy.ask("POST", "/v1/outcomes", "x" * LARGEST_BODY)[0] == 400, "the service answers this one"
+        status, headers, body = proxy.ask("POST", "/v1/outcomes", "x" * (LARGEST_BODY + 1))
+        assert (status, headers["Content-Type"]) == (413, "application/problem+json")
+        code = json.loads(body)["type"].removeprefix("/problems/")
+        assert (KINDS[code].status, proxy.ask("GET", f"/problems/{code}")[0]) == (413, 200)
+
+
+def test_a_real_nginx_says_when_to_come_again(proxy: Proxy, tmp_path: Path) -> None:
+    status, headers, body = proxy.ask("POST", "/v1/outcomes", "{}")
+    assert (status, headers["Content-Type"], headers["Retry-After"]) == (503, "application/problem+json", "2")
+    assert json.loads(body)["status"] == 503
+    with public_service(proxy.service, tmp_path):
+        assert proxy.ask("GET", "/healthz")[0] == 200
 
 
 def test_the_images_steps_are_the_makefiles() -> None:
@@ -195,3 +423,32 @@ def test_the_image_has_what_it_needs_and_runs_as_nobody_special() -> None:
     assert {f"!{name}" for name in names} <= set(ignored)
     assert re.search(r"^USER signpost$", DOCKERFILE, re.MULTILINE)
     assert 'CMD ["signpost", "serve"]' in DOCKERFILE
+
+
+def test_the_image_by_itself_shows_nobody_the_staff_surfaces() -> None:
+    (line,) = re.findall(r"^ENV (.+)$", DOCKERFILE, re.MULTILINE)
+    names = dict(word.split("=", 1) for word in line.split())
+    ours = {name: value for name, value in names.items() if name.startswith("SIGNPOST_")}
+    assert set(ours) <= {setting.name for setting in SETTINGS.values()}
+    settings = Settings.read(ours)
+    assert (settings.host, settings.surfaces) == ("0.0.0.0", ("public",))
+    (port,) = re.findall(r"^EXPOSE (\d+)$", DOCKERFILE, re.MULTILINE)
+    assert int(port) == settings.port == int(given("public")["PORT"])
+    (address,) = re.findall(r"^HEALTHCHECK .*'(http://\S+)'", DOCKERFILE, re.MULTILINE)
+    assert address == f"http://127.0.0.1:{port}/healthz"
+
+
+def test_operations_lists_every_setting_as_it_is() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", OPERATIONS, re.MULTILINE)
+    wanted = [
+        (s.name, f"`{s.default}`" if s.default else "empty", s.unit.replace(" | ", " or "), s.help)
+        for s in SETTINGS.values()
+    ]
+    assert [row for row in rows if row[0] in {s.name for s in SETTINGS.values()}] == wanted
+
+
+def test_operations_names_the_users_who_must_read_the_files() -> None:
+    (user,) = re.findall(r"^RUN useradd --uid (\d+) ", DOCKERFILE, re.MULTILINE)
+    assert f"chown {user} " in OPERATIONS
+    for name in re.findall(r"\$\{(\w+):\?", TEXT):
+        assert name in OPERATIONS

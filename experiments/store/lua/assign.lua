@@ -3,15 +3,15 @@
 -- KEYS  for each open day, newest first: row page, counts
 -- ARGV  1 now (unix seconds)
 --       2 word A of the row to make, or -1 to make none (unit out of traffic)
---       3 1 when the message is shown with this reply, else 0
+--       3 1 when the message is shown with this reply to a browser's request, 2 to a partner's server's, else 0
 --       4 window (seconds)   5 life of a token (seconds)   6 pause before a repeat counts (seconds, -1 never)
 --       7 locale   8 bit mask of closed variants   9 outcome masks, comma-separated
 --       then for each day: day number, seconds until it is sealed, pseudonym (8 bytes)
 -- Returns {code, word A, day, rows in the page}
---       code 1 new row, 0 known row, 2 known row whose arm is closed, 3 known row now shown for the first time,
+--       code 1 new row, 0 known row, 2 known row whose arm is closed, 3 known row now shown for the first time (to a partner: the first it reports),
 --       -1 no row and none made
 
-local now, word, shown = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
+local now, word, shown, partner = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] ~= '0', ARGV[3] == '2'
 local window, life, pause = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local locale, closed, masks = ARGV[7], tonumber(ARGV[8]), ARGV[9]
 
@@ -48,6 +48,9 @@ for i = 1, #KEYS / 2 do
         show_again(row, counts, now, day, pause)
       end
     end
+    if partner and not is_closed and first_time_by_partner(row, 0) then
+      code = 3
+    end
     keep(page, name, row, seconds)
     return {is_closed and 2 or code, row.word, day, 0}
   end
@@ -64,6 +67,9 @@ count(counts, cell(row) .. 'a')
 count(counts, 'l.' .. row.variant .. '.' .. locale)
 if shown then
   expose(row, counts, now, day)
+end
+if partner then
+  first_time_by_partner(row, 0)
 end
 keep(page, name, row, seconds)
 return {1, row.word, day, redis.call('HLEN', page)}

@@ -4,14 +4,15 @@
 -- ARGV  1 when it happened (unix seconds)   2 outcome bit (0…17)   3 window (seconds)
 --       4 outcome masks, comma-separated
 --       5 word A from the token, or -1      6 when the token was issued (unix seconds)
+--       7 1 when the partner's server reports it, 0 a browser (matters for repeat_trigger, whose bit has no tier)
 --       then for each day: day number, seconds until it is sealed, pseudonym (8 bytes)
 -- Returns 1 recorded, 0 already, -1 no exposure, -2 window closed, -3 crossed
 
 local at, number, window, masks = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local word, issued = tonumber(ARGV[5]), tonumber(ARGV[6])
+local word, issued, partner = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
 
 local function day_at(i)
-  local from = 7 + 3 * (i - 1)
+  local from = 8 + 3 * (i - 1)
   return tonumber(ARGV[from]), tonumber(ARGV[from + 1]), ARGV[from + 2]
 end
 
@@ -21,9 +22,12 @@ local function closed(first)
 end
 
 local function record(row, page, counts, seconds, name)
-  local code = set_bit(row, counts, number, masks) and 1 or 0
+  local new = set_bit(row, counts, number, masks)
+  if partner and number == 16 then
+    new = first_time_by_partner(row, 1)
+  end
   keep(page, name, row, seconds)
-  return code
+  return new and 1 or 0
 end
 
 local function by_token(page, counts, day, seconds, name)
@@ -42,6 +46,9 @@ local function by_token(page, counts, day, seconds, name)
   end
   if row.shown == 0 then
     expose(row, counts, issued, day)
+    if partner then
+      first_time_by_partner(row, 0)
+    end
   end
   return record(row, page, counts, seconds, name)
 end

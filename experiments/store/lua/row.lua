@@ -9,13 +9,14 @@ local function unpack_row(data)
     word = math.floor(a / 256) * 256,             -- variant, phase, surface, stratum
     variant = math.floor(a / 2 ^ 27),
     shown = math.floor(a / 64) % 4,
+    mine = a % 64,
     step = math.floor(b / 2 ^ 18),
     bits = b % 2 ^ 18,
   }
 end
 
 local function pack_row(row)
-  return struct.pack('>I4I4', row.word + row.shown * 64, row.step * 2 ^ 18 + row.bits)
+  return struct.pack('>I4I4', row.word + row.shown * 64 + (row.mine or 0), row.step * 2 ^ 18 + row.bits)
 end
 
 -- Prefix of a row's count fields: <phase>.<variant>.<surface>.<stratum>.
@@ -27,6 +28,17 @@ end
 
 local function has_bit(number, bit)
   return math.floor(number / 2 ^ bit) % 2 == 1
+end
+
+-- Notes that the partner itself reported something (bit of `mine`); false when it had done so before. What a
+-- browser reported is none of the partner's business, so its receipt depends on its own reports only.
+local function first_time_by_partner(row, number)
+  row.mine = row.mine or 0
+  if has_bit(row.mine, number) then
+    return false
+  end
+  row.mine = row.mine + 2 ^ number
+  return true
 end
 
 local function step_of(now, day)
