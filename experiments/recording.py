@@ -1,6 +1,6 @@
-"""The acts of the hot path: assign a unit, count that it was shown, count what it did.
+"""Assigning a unit: choose its variant, count it, answer with a message. One call of the ledger.
 
-Each is one call of the ledger. A raw session is hashed here and goes no further; what is stored is a
+A raw session is hashed here and goes no further; what is stored is a
 pseudonym under a key that is gone when the day is sealed.
 """
 
@@ -13,20 +13,16 @@ from typing import Literal
 from experiments import assignment
 from experiments.catalogue import Live
 from experiments.directory import HelpResource, direction, match, text_in
-from experiments.errors import InvalidInput, OutcomeRefused, StoreUnavailable, TokenError
+from experiments.errors import InvalidInput, StoreUnavailable
 from experiments.identity import session_bytes
 from experiments.model import EXPOSURE_SECONDS, day_of
 from experiments.runtime import Runtime
 from experiments.spec import Message
-from experiments.store.ledger import Slot
-from experiments.store.rows import STEP_SECONDS, YOUNG_PEOPLE_BIT, Row, outcome_bit
-from experiments.tokens import Grant, Purpose
+from experiments.store.rows import Row
+from experiments.tokens import Grant
+from experiments.units import Unit
 
-CLOCK_SKEW = 60
-NO_EXPOSURE = -1
-
-Receipt = Literal["recorded", "already", "uncounted", "late", "crossed"]
-Tier = Literal["reported", "attested"]
+Receipt = Literal["recorded", "already", "uncounted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +69,6 @@ class Assignment:
     resources: tuple[HelpResource, ...]
 
 
-# ---------------------------------------------------------------------------------------- assign
-
-
 def assign(runtime: Runtime, asked: Asked, now: int) -> Assignment:
     """Choose what to show. Raises InvalidInput for a wrong session or stratum, and nothing else."""
     live, reason = find(runtime, asked)
@@ -94,7 +87,7 @@ def assign(runtime: Runtime, asked: Asked, now: int) -> Assignment:
     phase = live.version.phase
     choice = assignment.choose(live.key, session, phase.weights, phase.traffic, phase.closed)
     row = replace(row, variant=choice.variant or 0)
-    unit = _Unit(live, choice.draw.unit, now)
+    unit = Unit(live, choice.draw.unit, now)
     known = _write(runtime, unit, asked, None if choice.variant is None else row, locale)
     return _answer(runtime, unit, asked, surface, locale, minted, known)
 
@@ -142,37 +135,6 @@ def _session(live: Live, asked: Asked) -> tuple[bytes, str | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Unit:
-    """A unit on its way to the ledger."""
-
-    live: Live
-    unit: bytes
-    now: int
-
-    @property
-    def shard(self) -> int:
-        return assignment.shard(self.unit, len(self.live.tags))
-
-    def slot(self, runtime: Runtime, day: int) -> Slot:
-        live = self.live
-        name = assignment.pseudonym(
-            runtime.day_keys.key(day, self.now), live.experiment, live.version.number, self.unit
-        )
-        return _slot(runtime, live, self.shard, day, name, self.now)
-
-    def slots(self, runtime: Runtime) -> list[Slot]:
-        days = self.live.version.open_days(self.now)
-        if self.live.version.definition.unit == "view":
-            days = days[:1]
-        return [self.slot(runtime, day) for day in days]
-
-
-def _slot(runtime: Runtime, live: Live, shard: int, day: int, name: bytes, now: int) -> Slot:
-    seconds = max(1, live.version.sealed_at(day) - now)
-    return Slot(live.tags[shard], day, seconds, runtime.pages(live, shard, day), name)
-
-
-@dataclass(frozen=True, slots=True)
 class _Known:
     """What is known of a unit after the ledger was asked: its row (None: out of traffic), day, receipt."""
 
@@ -183,7 +145,7 @@ class _Known:
     closed: bool = False
 
 
-def _write(runtime: Runtime, unit: _Unit, asked: Asked, row: Row | None, locale: str) -> _Known:
+def _write(runtime: Runtime, unit: Unit, asked: Asked, row: Row | None, locale: str) -> _Known:
     live = unit.live
     today = day_of(unit.now)
     try:
@@ -207,7 +169,7 @@ def _write(runtime: Runtime, unit: _Unit, asked: Asked, row: Row | None, locale:
 
 
 def _answer(
-    runtime: Runtime, unit: _Unit, asked: Asked, surface: str, locale: str, minted: str | None, known: _Known
+    runtime: Runtime, unit: Unit, asked: Asked, surface: str, locale: str, minted: str | None, known: _Known
 ) -> Assignment:
     live, row = unit.live, known.row
     if row is None or known.closed:
@@ -271,131 +233,3 @@ def _overridden(runtime: Runtime, live: Live, asked: Asked) -> Assignment:
         found, variant=variant.key, shown=_shown(runtime, variant.messages[locale], locale),
         resources=_resources(runtime, definition.help),
     )  # fmt: skip
-
-
-# ------------------------------------------------------------------------------ exposures, outcomes
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """An outcome as reported: `at` is when it happened (unix seconds), `tier` who vouches for it."""
-
-    outcome: str
-    channel: str | None
-    tier: Tier
-    at: int
-
-    def bit(self) -> int:
-        if self.outcome == "help_sought" and self.channel is None:
-            raise InvalidInput("help_sought needs a channel", code="missing-field", pointer="/channel")
-        if self.outcome != "help_sought" and self.channel is not None:
-            raise InvalidInput("only help_sought has a channel", code="channels-not-allowed", pointer="/channel")
-        return outcome_bit(self.outcome, self.channel, self.tier)
-
-
-def open_token(runtime: Runtime, token: str, purpose: Purpose, partner: int | None, now: int) -> tuple[Grant, Live]:
-    """Return what a token grants. `partner` None: a browser, which may use anybody's. Raises TokenError."""
-    grant = runtime.keyring.sealer.open(token, purpose)
-    if grant.issued > now + CLOCK_SKEW:
-        raise TokenError("the token was issued in the future; check the clocks", pointer="/token")
-    if partner is not None and grant.partner != partner:
-        raise TokenError("the token belongs to another partner", code="token-foreign", pointer="/token")
-    live = runtime.catalogue.snapshot.by_id.get(grant.version_id)
-    if live is None:
-        raise TokenError("the experiment of this token is over", code="token-expired", pointer="/token")
-    return grant, live
-
-
-def expose(runtime: Runtime, token: str, partner: int | None, now: int) -> Receipt:
-    """Count that the message was shown. Raises TokenError (also when older than 60 minutes), StoreUnavailable."""
-    grant, live = open_token(runtime, token, "unit", partner, now)
-    if now - grant.issued > EXPOSURE_SECONDS:
-        raise TokenError("a token confirms an exposure for 60 minutes only", code="token-expired", pointer="/token")
-    apart = _apart(runtime, live, grant, "exposed", now)
-    if apart:
-        return apart
-    slot = _slot(runtime, live, grant.shard, grant.day, grant.pseudonym, now)
-    code = runtime.store.ledger.expose(
-        slot, now=now, word=_row(grant).word(), pause=live.pause, issued=grant.issued, by_partner=partner is not None
-    )
-    return _receipt(code)
-
-
-def outcome_by_token(
-    runtime: Runtime, token: str, event: Event, partner: int | None, now: int, *, purpose: Purpose = "unit"
-) -> Receipt:
-    """Count an outcome. Raises TokenError, OutcomeRefused, InvalidInput, StoreUnavailable."""
-    grant, live = open_token(runtime, token, purpose, partner, now)
-    return _outcome(runtime, grant, live, event, event.bit(), now)
-
-
-def young_people_help(runtime: Runtime, grant: Grant, live: Live, now: int) -> Receipt:
-    """Count, apart from every outcome of the plan, that a resource for young people was followed."""
-    event = Event("young_people", None, "reported", now)
-    return _outcome(runtime, grant, live, event, YOUNG_PEOPLE_BIT, now)
-
-
-def _outcome(runtime: Runtime, grant: Grant, live: Live, event: Event, bit: int, now: int) -> Receipt:
-    _check(live, event, now)
-    if event.at < grant.issued - STEP_SECONDS:
-        raise OutcomeRefused("the outcome happened before the message was shown")
-    apart = _apart(runtime, live, grant, event.outcome, now)
-    if apart:
-        return apart
-    slot = _slot(runtime, live, grant.shard, grant.day, grant.pseudonym, now)
-    code = runtime.store.ledger.outcome(
-        [slot], at=event.at, bit=bit, window=live.version.window, masks=live.masks, word=_row(grant).word(),
-        issued=grant.issued, by_partner=event.tier == "attested",
-    )  # fmt: skip
-    return _receipt(code)
-
-
-def outcome_by_session(runtime: Runtime, experiment: str, session: str, event: Event, now: int) -> Receipt:
-    """Count an outcome of a session that was shown a message, by the newest version that did. For partners' servers."""
-    versions = runtime.catalogue.snapshot.versions(experiment)
-    if not versions:
-        raise InvalidInput("no such experiment takes outcomes", code="unknown-experiment", pointer="/experiment")
-    _check(versions[0], event, now)
-    bit, name = event.bit(), session_bytes(session)
-    code = NO_EXPOSURE
-    for live in versions:
-        unit = _Unit(live, assignment.draw(live.key, name).unit, now)
-        code = runtime.store.ledger.outcome(
-            unit.slots(runtime), at=event.at, bit=bit, window=live.version.window, masks=live.masks, by_partner=True
-        )
-        if code != NO_EXPOSURE:
-            break
-    return _receipt(code)
-
-
-def _check(live: Live, event: Event, now: int) -> None:
-    if event.at > now + CLOCK_SKEW:
-        raise InvalidInput("occurred_at lies in the future", pointer="/occurred_at")
-    if event.outcome == "repeat_trigger" and live.version.definition.unit != "session":
-        raise InvalidInput(
-            "views and blocks cannot be recognised again", code="outcome-needs-session", pointer="/outcome"
-        )
-
-
-def _apart(runtime: Runtime, live: Live, grant: Grant, what: str, now: int) -> Receipt | None:
-    """Count what may enter no arm: of an assignment that was not written, or after the day was sealed."""
-    tag = live.tags[grant.shard]
-    if grant.uncounted:
-        runtime.store.ledger.count_apart(tag, f"outage.{what}")
-        return "uncounted"
-    if live.version.is_sealed(grant.day, now):
-        runtime.store.ledger.count_apart(tag, f"late.{what}")
-        return "late"
-    return None
-
-
-def _row(grant: Grant) -> Row:
-    return Row(grant.variant, grant.phase, grant.surface, grant.stratum)
-
-
-def _receipt(code: int) -> Receipt:
-    if code == NO_EXPOSURE:
-        raise OutcomeRefused("this unit was not shown a message", code="no-exposure")
-    if code == -2:
-        raise OutcomeRefused("the window after the exposure is over", code="window-closed")
-    return {1: "recorded", 0: "already", -3: "crossed"}[code]  # type: ignore[return-value]

@@ -22,7 +22,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
-from experiments import lifecycle, recording, spec
+from experiments import lifecycle, outcomes, recording, spec
 from experiments.directory import Fallbacks, HelpDirectory
 from experiments.identity import Keyring
 from experiments.lifecycle import Actor
@@ -434,7 +434,7 @@ class World:
         return self.runtime.keyring.sealer.seal(assigned.grant, purpose)
 
     def expose(self, assigned: recording.Assignment, now: int) -> str:
-        return recording.expose(self.runtime, self.token(assigned), PARTNER, now)
+        return outcomes.expose(self.runtime, self.token(assigned), PARTNER, now)
 
     def outcome(
         self, source: recording.Assignment | str, now: int, outcome: str = "help_sought", channel: str | None = "call",
@@ -442,10 +442,10 @@ class World:
     ) -> str:  # fmt: skip
         """Report an outcome by a token (of an assignment) or by a session (text)."""
         channel = channel if outcome == "help_sought" else None
-        event = recording.Event(outcome, channel, tier, now if at is None else at)
+        event = outcomes.Event(outcome, channel, tier, now if at is None else at)
         if isinstance(source, str):
-            return recording.outcome_by_session(self.runtime, key, source, event, now)
-        return recording.outcome_by_token(self.runtime, self.token(source), event, PARTNER, now)
+            return outcomes.outcome_by_session(self.runtime, key, source, event, now)
+        return outcomes.outcome_by_token(self.runtime, self.token(source), event, PARTNER, now)
 
     def counts(self, live, *days: int) -> dict[str, int]:
         """Count fields summed over the days."""

@@ -22,8 +22,9 @@ from experiments.errors import NotFound
 from experiments.identity import Keyring
 from experiments.lifecycle import Actor
 from experiments.model import DAY, day_of
+from experiments.outcomes import Event, outcome_by_session
 from experiments.reading import load_yaml
-from experiments.recording import Asked, Event, assign, outcome_by_session
+from experiments.recording import Asked, assign
 from experiments.runtime import Runtime
 from experiments.store import Store
 

@@ -15,7 +15,7 @@ from app.public.bodies import EmptyReply, ExposureRequest, OutcomeRequest, Recei
 from app.public.metrics import count_receipt
 from experiments.access import ApiKey
 from experiments.errors import AccessError, InvalidInput, OutcomeRefused, StoreUnavailable, TokenError
-from experiments.recording import Event, Receipt, expose, outcome_by_session, outcome_by_token
+from experiments.outcomes import Event, Receipt, expose, outcome_by_session, outcome_by_token
 
 blueprint = Blueprint("events", __name__)
 

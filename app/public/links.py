@@ -18,7 +18,7 @@ from app.public.warnings import is_prefetch
 from experiments.catalogue import Live
 from experiments.directory import HelpChannel, HelpResource, direction, offers, text_in
 from experiments.errors import InvalidInput, OutcomeRefused, StoreUnavailable, TokenError
-from experiments.recording import Event, open_token, outcome_by_token, young_people_help
+from experiments.outcomes import Event, open_token, outcome_by_token, young_people_help
 from experiments.tokens import Grant
 
 blueprint = Blueprint("links", __name__)

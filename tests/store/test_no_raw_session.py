@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from experiments import recording
+from experiments import outcomes
 from experiments.errors import OutcomeRefused
 
 NOON = 20_781 * 86_400 + 43_200
@@ -99,7 +99,7 @@ def played(start_server, open_store, make_world, definition):
             world.outcome(session, now + 7, outcome="left")
             world.assign(None, now, surface="surface-b", request_id=session, shown=True)
             world.assign(session, now, override="law")
-            recording.young_people_help(
+            outcomes.young_people_help(
                 world.runtime, told.grant, world.runtime.catalogue.snapshot.by_key["four-lines"], now
             )
             with pytest.raises(OutcomeRefused):

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from experiments import lifecycle, recording
+from experiments import lifecycle, outcomes, recording
 from experiments.errors import InvalidInput, OutcomeRefused, StoreUnavailable, TokenError
 from experiments.model import DAY, HOUR
-from experiments.recording import Event
+from experiments.outcomes import Event
 
 TODAY = 20_781
 NOON = TODAY * DAY + 12 * HOUR
@@ -301,10 +301,10 @@ def test_tokens_of_others_and_of_the_future_are_refused(world, live):
         ("", None, NOON, "token-invalid"),
     ):
         with pytest.raises(TokenError) as caught:
-            recording.expose(world.runtime, purpose_token, partner, now)
+            outcomes.expose(world.runtime, purpose_token, partner, now)
         assert caught.value.code == code
     assert world.counts(live) == before
-    assert recording.expose(world.runtime, token, None, NOON - 60) == "recorded", "a browser, a clock a minute behind"
+    assert outcomes.expose(world.runtime, token, None, NOON - 60) == "recorded", "a browser, a clock a minute behind"
 
 
 def test_an_outcome_before_the_beacon_records_the_exposure(world, live):
@@ -350,11 +350,11 @@ def test_call_and_email_of_both_ways_are_one_conversion(world, live):
 
 def test_help_for_young_people_is_no_outcome_of_the_plan(world, live):
     told = world.assign("a", shown=True)
-    assert recording.young_people_help(world.runtime, told.grant, live, NOON + 5) == "recorded"
+    assert outcomes.young_people_help(world.runtime, told.grant, live, NOON + 5) == "recorded"
     assert world.total(live, "o17") == 1
     assert [world.total(live, f"d{n}") for n in range(3)] == [0, 0, 0]
     sealed = live.version.sealed_at(TODAY)
-    assert recording.young_people_help(world.runtime, told.grant, live, sealed) == "late"
+    assert outcomes.young_people_help(world.runtime, told.grant, live, sealed) == "late"
     assert world.apart(live) == {"late.young_people": 1}
 
 
@@ -365,7 +365,7 @@ def test_help_for_young_people_is_no_outcome_of_the_plan(world, live):
 def test_channels_belong_to_help_sought(world, live, outcome, channel, code, pointer):
     told = world.assign("a", shown=True)
     with pytest.raises(InvalidInput) as caught:
-        recording.outcome_by_token(world.runtime, world.token(told), Event(outcome, channel, "reported", NOON), 7, NOON)
+        outcomes.outcome_by_token(world.runtime, world.token(told), Event(outcome, channel, "reported", NOON), 7, NOON)
     assert (caught.value.code, caught.value.pointer) == (code, pointer)
 
 

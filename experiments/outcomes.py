@@ -1,0 +1,150 @@
+"""Exposures and outcomes: counting that a message was shown, and what happened after it. One ledger call each.
+
+By token: it proves the assignment, so nothing has to wait for anything. By session: for partners' servers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from experiments import assignment
+from experiments.catalogue import Live
+from experiments.errors import InvalidInput, OutcomeRefused, TokenError
+from experiments.identity import session_bytes
+from experiments.model import EXPOSURE_SECONDS
+from experiments.runtime import Runtime
+from experiments.store.rows import STEP_SECONDS, YOUNG_PEOPLE_BIT, Row, outcome_bit
+from experiments.tokens import Grant, Purpose
+from experiments.units import Unit, slot_of
+
+CLOCK_SKEW = 60
+NO_EXPOSURE = -1
+
+Receipt = Literal["recorded", "already", "uncounted", "late", "crossed"]
+Tier = Literal["reported", "attested"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An outcome as reported: `at` is when it happened (unix seconds), `tier` who vouches for it."""
+
+    outcome: str
+    channel: str | None
+    tier: Tier
+    at: int
+
+    def bit(self) -> int:
+        if self.outcome == "help_sought" and self.channel is None:
+            raise InvalidInput("help_sought needs a channel", code="missing-field", pointer="/channel")
+        if self.outcome != "help_sought" and self.channel is not None:
+            raise InvalidInput("only help_sought has a channel", code="channels-not-allowed", pointer="/channel")
+        return outcome_bit(self.outcome, self.channel, self.tier)
+
+
+def open_token(runtime: Runtime, token: str, purpose: Purpose, partner: int | None, now: int) -> tuple[Grant, Live]:
+    """Return what a token grants. `partner` None: a browser, which may use anybody's. Raises TokenError."""
+    grant = runtime.keyring.sealer.open(token, purpose)
+    if grant.issued > now + CLOCK_SKEW:
+        raise TokenError("the token was issued in the future; check the clocks", pointer="/token")
+    if partner is not None and grant.partner != partner:
+        raise TokenError("the token belongs to another partner", code="token-foreign", pointer="/token")
+    live = runtime.catalogue.snapshot.by_id.get(grant.version_id)
+    if live is None:
+        raise TokenError("the experiment of this token is over", code="token-expired", pointer="/token")
+    return grant, live
+
+
+def expose(runtime: Runtime, token: str, partner: int | None, now: int) -> Receipt:
+    """Count that the message was shown. Raises TokenError (also when older than 60 minutes), StoreUnavailable."""
+    grant, live = open_token(runtime, token, "unit", partner, now)
+    if now - grant.issued > EXPOSURE_SECONDS:
+        raise TokenError("a token confirms an exposure for 60 minutes only", code="token-expired", pointer="/token")
+    apart = _apart(runtime, live, grant, "exposed", now)
+    if apart:
+        return apart
+    slot = slot_of(runtime, live, grant.shard, grant.day, grant.pseudonym, now)
+    code = runtime.store.ledger.expose(
+        slot, now=now, word=_row(grant).word(), pause=live.pause, issued=grant.issued, by_partner=partner is not None
+    )
+    return _receipt(code)
+
+
+def outcome_by_token(
+    runtime: Runtime, token: str, event: Event, partner: int | None, now: int, *, purpose: Purpose = "unit"
+) -> Receipt:
+    """Count an outcome. Raises TokenError, OutcomeRefused, InvalidInput, StoreUnavailable."""
+    grant, live = open_token(runtime, token, purpose, partner, now)
+    return _outcome(runtime, grant, live, event, event.bit(), now)
+
+
+def young_people_help(runtime: Runtime, grant: Grant, live: Live, now: int) -> Receipt:
+    """Count, apart from every outcome of the plan, that a resource for young people was followed."""
+    event = Event("young_people", None, "reported", now)
+    return _outcome(runtime, grant, live, event, YOUNG_PEOPLE_BIT, now)
+
+
+def _outcome(runtime: Runtime, grant: Grant, live: Live, event: Event, bit: int, now: int) -> Receipt:
+    _check(live, event, now)
+    if event.at < grant.issued - STEP_SECONDS:
+        raise OutcomeRefused("the outcome happened before the message was shown")
+    apart = _apart(runtime, live, grant, event.outcome, now)
+    if apart:
+        return apart
+    slot = slot_of(runtime, live, grant.shard, grant.day, grant.pseudonym, now)
+    code = runtime.store.ledger.outcome(
+        [slot], at=event.at, bit=bit, window=live.version.window, masks=live.masks, word=_row(grant).word(),
+        issued=grant.issued, by_partner=event.tier == "attested",
+    )  # fmt: skip
+    return _receipt(code)
+
+
+def outcome_by_session(runtime: Runtime, experiment: str, session: str, event: Event, now: int) -> Receipt:
+    """Count an outcome of a session that was shown a message, by the newest version that did. For partners' servers."""
+    versions = runtime.catalogue.snapshot.versions(experiment)
+    if not versions:
+        raise InvalidInput("no such experiment takes outcomes", code="unknown-experiment", pointer="/experiment")
+    _check(versions[0], event, now)
+    bit, name = event.bit(), session_bytes(session)
+    code = NO_EXPOSURE
+    for live in versions:
+        unit = Unit(live, assignment.draw(live.key, name).unit, now)
+        code = runtime.store.ledger.outcome(
+            unit.slots(runtime), at=event.at, bit=bit, window=live.version.window, masks=live.masks, by_partner=True
+        )
+        if code != NO_EXPOSURE:
+            break
+    return _receipt(code)
+
+
+def _check(live: Live, event: Event, now: int) -> None:
+    if event.at > now + CLOCK_SKEW:
+        raise InvalidInput("occurred_at lies in the future", pointer="/occurred_at")
+    if event.outcome == "repeat_trigger" and live.version.definition.unit != "session":
+        raise InvalidInput(
+            "views and blocks cannot be recognised again", code="outcome-needs-session", pointer="/outcome"
+        )
+
+
+def _apart(runtime: Runtime, live: Live, grant: Grant, what: str, now: int) -> Receipt | None:
+    """Count what may enter no arm: of an assignment that was not written, or after the day was sealed."""
+    tag = live.tags[grant.shard]
+    if grant.uncounted:
+        runtime.store.ledger.count_apart(tag, f"outage.{what}")
+        return "uncounted"
+    if live.version.is_sealed(grant.day, now):
+        runtime.store.ledger.count_apart(tag, f"late.{what}")
+        return "late"
+    return None
+
+
+def _row(grant: Grant) -> Row:
+    return Row(grant.variant, grant.phase, grant.surface, grant.stratum)
+
+
+def _receipt(code: int) -> Receipt:
+    if code == NO_EXPOSURE:
+        raise OutcomeRefused("this unit was not shown a message", code="no-exposure")
+    if code == -2:
+        raise OutcomeRefused("the window after the exposure is over", code="window-closed")
+    return {1: "recorded", 0: "already", -3: "crossed"}[code]  # type: ignore[return-value]

@@ -1,0 +1,42 @@
+"""A unit on its way to the ledger: from its hash to the places where its rows may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from experiments import assignment
+from experiments.catalogue import Live
+from experiments.runtime import Runtime
+from experiments.store.ledger import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """`unit` are the 16 bytes of the hash that stand for it, `now` is in unix seconds."""
+
+    live: Live
+    unit: bytes
+    now: int
+
+    @property
+    def shard(self) -> int:
+        return assignment.shard(self.unit, len(self.live.tags))
+
+    def slot(self, runtime: Runtime, day: int) -> Slot:
+        live = self.live
+        name = assignment.pseudonym(
+            runtime.day_keys.key(day, self.now), live.experiment, live.version.number, self.unit
+        )
+        return slot_of(runtime, live, self.shard, day, name, self.now)
+
+    def slots(self, runtime: Runtime) -> list[Slot]:
+        days = self.live.version.open_days(self.now)
+        if self.live.version.definition.unit == "view":
+            days = days[:1]
+        return [self.slot(runtime, day) for day in days]
+
+
+def slot_of(runtime: Runtime, live: Live, shard: int, day: int, name: bytes, now: int) -> Slot:
+    """Where a pseudonym's row of one day is; kept until the day is sealed."""
+    seconds = max(1, live.version.sealed_at(day) - now)
+    return Slot(live.tags[shard], day, seconds, runtime.pages(live, shard, day), name)
