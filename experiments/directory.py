@@ -144,7 +144,7 @@ def match(wanted: str | None, available: Sequence[str]) -> str | None:
     if wanted is None:
         return available[0] if available else None
     lower = {tag.lower(): tag for tag in available}
-    parts = wanted.lower().replace("_", "-").split("-")
+    parts = wanted.lower().replace("_", "-").split("-")[:8]
     return next((lower[tag] for n in range(len(parts), 0, -1) if (tag := "-".join(parts[:n])) in lower), None)
 
 

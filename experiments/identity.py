@@ -41,6 +41,8 @@ class Keyring:
         except FileNotFoundError:
             _create(path)
             return cls._read(path)
+        except OSError as error:
+            raise InvalidInput(f"the key file {path} cannot be read: {error.strerror}") from None
 
     @classmethod
     def _read(cls, path: Path) -> Keyring:
@@ -105,13 +107,17 @@ class DayKeys:
     def __init__(self, volatile: Volatile) -> None:
         self._volatile = volatile
         self._held: dict[int, bytes] = {}
+        self.made: list[int] = []  # days whose key was made here, and may have replaced one that was lost
         self.resets = 0
 
     def key(self, day: int, now: float) -> bytes:
         """The day's key; made if nobody has one. Raises StoreUnavailable when it can be had from nowhere."""
         held = self._held.get(day)
         if held is None:
-            held = self._held[day] = self._volatile.day_key(day, secrets.token_bytes(32), _seconds(day, now))
+            proposal = secrets.token_bytes(32)
+            held = self._held[day] = self._volatile.day_key(day, proposal, _seconds(day, now))
+            if held == proposal:
+                self.made.append(day)
         return held
 
     def refresh(self, now: float, still_open: int) -> None:

@@ -254,6 +254,10 @@ def _notices(version: Version, condition: Condition, apart: Mapping[str, int]) -
     found = [*condition.problems, *condition.notices, *version.notices]
     if version.simulated:
         found.insert(0, "These figures are simulated, or replayed from a published table: no person was involved.")
+    found += [
+        f"The random key of {_date(day)} was lost: sessions of that day that came back may be counted twice."
+        for day in sorted(int(name.partition(".")[2]) for name in apart if name.startswith("reset."))
+    ]
     outage = sum(n for name, n in apart.items() if name.startswith("outage."))
     if outage:
         found.append(f"{outage} events belong to warnings that could not be counted during an outage.")

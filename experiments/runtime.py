@@ -46,6 +46,7 @@ class Runtime:
             self.day_keys.refresh(now, min((one.version.open_days(now)[-1] for one in live), default=today))
             for one in live:
                 for day in one.version.open_days(now):
+                    self.day_key(day, now)
                     for shard in range(len(one.tags)):
                         self.pages(one, shard, day)
             self._pages = {at: n for at, n in list(self._pages.items()) if at[1] > today - 8}
@@ -53,6 +54,29 @@ class Runtime:
             self.degraded = error.detail
             raise
         self.degraded = None
+
+    def day_key(self, day: int, now: float) -> bytes:
+        """The day's key. A key made for a day that has units already replaces one that was lost: that is noted."""
+        key = self.day_keys.key(day, now)
+        if self.day_keys.made:
+            self._look_at_made()
+        return key
+
+    def _look_at_made(self) -> None:
+        made, self.day_keys.made = self.day_keys.made, []
+        try:
+            for day in made:
+                for one in self.catalogue.snapshot.by_id.values():
+                    self._note_reset(one, day)
+        except StoreUnavailable:
+            self.day_keys.made += made
+            raise
+
+    def _note_reset(self, live: Live, day: int) -> None:
+        if any(self.store.ledger.units_on(tag, day) for tag in live.tags):
+            self.store.ledger.count_apart(live.tags[0], f"reset.{day}")
+            self.day_keys.resets += 1
+            log.warning("the key of day %d was lost: sessions of that day that come back may be counted twice", day)
 
     def pages(self, live: Live, shard: int, day: int) -> int:
         """Number of row pages of a day: fixed by whoever opens it, remembered here."""

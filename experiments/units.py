@@ -24,9 +24,7 @@ class Unit:
 
     def slot(self, runtime: Runtime, day: int) -> Slot:
         live = self.live
-        name = assignment.pseudonym(
-            runtime.day_keys.key(day, self.now), live.experiment, live.version.number, self.unit
-        )
+        name = assignment.pseudonym(runtime.day_key(day, self.now), live.experiment, live.version.number, self.unit)
         return slot_of(runtime, live, self.shard, day, name, self.now)
 
     def slots(self, runtime: Runtime) -> list[Slot]:

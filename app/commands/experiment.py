@@ -119,7 +119,11 @@ def _transition(act: str, help_: str, *options: Callable[..., Any]) -> None:
 _transition("submit", "Ask for approval of a draft.")
 _transition("approve", "Approve a version that somebody else submitted.")
 _transition("reject", "Send a version back to its author.")
-_transition("start", "Start the approved version; an older running version is stopped.")
+_transition(
+    "start",
+    "Start the approved version; an older running version is stopped.",
+    click.option("--simulated", is_flag=True, default=None, help="every report says that no person was involved"),
+)
 _transition(
     "set-traffic", "Change the share of units that take part, in basis points.", click.option("--traffic", type=int)
 )

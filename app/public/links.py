@@ -13,10 +13,11 @@ from flask import Blueprint, Response, redirect, render_template, request
 from app import problems
 from app.context import Context, context
 from app.contract import contract
+from app.public.bodies import LONGEST_TAG
 from app.public.metrics import count_receipt
 from app.public.warnings import is_prefetch
 from experiments.catalogue import Live
-from experiments.directory import HelpChannel, HelpResource, direction, offers, text_in
+from experiments.directory import HelpChannel, HelpResource, direction, match, offers, text_in
 from experiments.errors import InvalidInput, OutcomeRefused, StoreUnavailable, TokenError
 from experiments.outcomes import Event, open_token, outcome_by_token, young_people_help
 from experiments.tokens import Grant
@@ -82,7 +83,7 @@ def _send(at: Context, click: _Click) -> Response:
     if click.channel.address.startswith("https:"):
         answer = redirect(click.channel.address, 302)
         return Response(answer.get_data(), 302, {"Location": click.channel.address}, content_type="text/html")
-    locale = click.live.locales[0]
+    locale = match(request.args.get("locale", "")[:LONGEST_TAG], tuple(click.channel.label)) or "en"
     shown = [o for o in offers([click.resource], locale, at.now) if o.channel == click.channel.channel]
     confidentiality = text_in(locale, click.resource.confidentiality) if click.resource.confidentiality else None
     page = render_template(

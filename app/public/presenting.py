@@ -34,7 +34,7 @@ def warning(found: Assignment, context: Context) -> dict[str, Any]:
     if found.grant is not None:
         go = f"{context.base_url}/v1/go/{context.runtime.keyring.sealer.seal(found.grant, 'go')}"
     offered = offers(found.resources, found.shown.locale, context.now)
-    return {"message": message(found.shown), "help": [_help(offer, go) for offer in offered]}
+    return {"message": message(found.shown), "help": [_help(offer, go, found.shown.locale) for offer in offered]}
 
 
 def message(shown: Shown) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def message(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _help(offer: Offer, go: str | None) -> dict[str, Any]:
+def _help(offer: Offer, go: str | None, locale: str) -> dict[str, Any]:
     fields = dataclasses.asdict(offer)
     address = fields.pop("address")
-    return {**fields, "href": f"{go}/{offer.resource}/{offer.channel}" if go else address}
+    return {**fields, "href": f"{go}/{offer.resource}/{offer.channel}?locale={locale}" if go else address}

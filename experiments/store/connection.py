@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -34,6 +35,11 @@ def connect(url: str, *, timeout: float) -> Client:
     scheme = url.partition("://")[0]
     if scheme not in ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"):
         raise InvalidInput(f"'{scheme}' is no store address; use redis://, rediss://, unix:// or redis+cluster://")
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        # Never the address itself: it holds a password.
+        raise InvalidInput("a store address cannot be read; write / and @ in a password as %2F and %40") from None
     if scheme.endswith(CLUSTER):
         return _Cluster(lambda: RedisCluster.from_url(url.replace(CLUSTER, "", 1), **options))
     return redis.Redis.from_url(url, **options)

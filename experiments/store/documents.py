@@ -67,7 +67,7 @@ class Documents:
             known = self.client.hget(keys.PARTNERS, partner)
             if known is None:
                 pipe = self.client.pipeline(transaction=False)
-                pipe.hsetnx(keys.PARTNERS, partner, self.client.incr(keys.IDS))
+                pipe.hsetnx(keys.PARTNERS, partner, self.client.incr(keys.PARTNER_IDS))
                 pipe.hget(keys.PARTNERS, partner)
                 known = pipe.execute()[1]
         return int(known)

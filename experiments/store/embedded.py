@@ -136,14 +136,14 @@ class Embedded:
 
 COMMON = {
     "port": "0", "unixsocketperm": "700", "save": "", "maxmemory-policy": "noeviction", "daemonize": "no",
-    "slowlog-log-slower-than": "-1",
+    "slowlog-log-slower-than": "-1", "crash-log-enabled": "no",
 }  # fmt: skip
 VOLATILE = {"appendonly": "no"}
 
 
 def ledger_options(program: Program) -> dict[str, str]:
     """Settings of the ledger; what an older server does not know is left out."""
-    options = {"appendonly": "yes", "appendfsync": "always", "crash-log-enabled": "no"}
+    options = {"appendonly": "yes", "appendfsync": "always"}
     if program.kind == "valkey" or program.version >= (7, 0):
         options["aof-timestamp-enabled"] = "no"
     if program.kind == "valkey" or program.version >= (7, 4):

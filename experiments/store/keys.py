@@ -11,7 +11,7 @@ LEDGER: counting, one slot per shard
 |                    |      |                                             | is sealed       |                                |        |
 | sp:{T}:c:<day>     | hash | count field → units                         | for ever        | assign, expose, outcome (lua)  | results|
 | sp:{T}:days        | hash | day → pages of that day's rows              | for ever        | open_day                       | open_day, recording |
-| sp:{T}:apart       | hash | late.<measure>, outage.<measure> → events   | for ever        | count_apart                    | results|
+| sp:{T}:apart       | hash | late.<what>, outage.<what>, reset.<day> → times   | for ever        | count_apart                    | results|
 
 Count fields (numbers are positions in the definition's order):
     <phase>.<variant>.<surface>.<stratum>.<measure>     units
@@ -31,6 +31,7 @@ LEDGER: documents, all in the slot {control}
 | sp:{control}:partners      | hash   | partner → number                               | partner_number    | same      |
 | sp:{control}:catalogue     | string | counts every change to what processes cache    | all of the above  | catalogue |
 | sp:{control}:ids           | string | the last version id given out                  | next_version_id   | same      |
+| sp:{control}:partner_ids   | string | the last partner number given out              | partner_number    | same      |
 
 VOLATILE
 | key             | type   | value                            | lifetime                | writer  | reader  |
@@ -47,6 +48,7 @@ API_KEYS = "sp:{control}:api_keys"
 PARTNERS = "sp:{control}:partners"
 CATALOGUE = "sp:{control}:catalogue"
 IDS = "sp:{control}:ids"
+PARTNER_IDS = "sp:{control}:partner_ids"
 
 
 def log(experiment: str) -> str:

@@ -46,6 +46,7 @@ class Unit:
     locale: str
     since: int  # when it was first shown the message, or last assigned; in steps of ten seconds
     shown: int = 0
+    told: bool = False
     done: set = field(default_factory=set)
 
     def at(self, now: int) -> int:
@@ -56,6 +57,11 @@ class Unit:
 
     def back_after(self, now: int, seconds: int) -> bool:
         return now >= self.since + STEP - 1 + seconds
+
+    def first_told(self) -> str:
+        """The partner's server says that it was shown: its receipt speaks of its own reports only."""
+        told, self.told = self.told, True
+        return "already" if told else "recorded"
 
     def shown_again(self, now: int) -> None:
         if self.shown < 3 and self.back_after(now, self.shown * PAUSE):
@@ -91,6 +97,7 @@ class Model:
         unit.since = unit.at(now)
         if shown:
             unit.first_showing(now)
+            unit.told = True
         return unit, "recorded"
 
     def _back(self, unit: Unit, now: int, *, shown: bool) -> str:
@@ -99,13 +106,14 @@ class Model:
             unit.since = unit.at(now)
             if shown and not is_closed:
                 unit.first_showing(now)
-                return "recorded"
         elif now <= unit.since + WINDOW + STEP:
             if unit.back_after(now, PAUSE):
                 unit.done.add(REPEAT)
             if shown and not is_closed:
                 unit.shown_again(now)
-        return "arm-closed" if is_closed else "already"
+        if is_closed:
+            return "arm-closed"
+        return unit.first_told() if shown else "already"
 
     def expose(self, unit: Unit, issued: int, now: int) -> str:
         if now - issued > TOKEN:
@@ -115,9 +123,9 @@ class Model:
             return "late"
         if unit.shown:
             unit.shown_again(issued)
-            return "already"
-        unit.first_showing(now)
-        return "recorded"
+        else:
+            unit.first_showing(now)
+        return unit.first_told()
 
     def outcome_by_token(self, unit: Unit, issued: int, what: tuple, now: int) -> str:
         if self.sealed(unit.day, now):
@@ -127,6 +135,7 @@ class Model:
             return "window-closed"
         if not unit.shown:
             unit.first_showing(issued)
+            unit.told = what[2] == "attested"
         return self._record(unit, what)
 
     def outcome_by_session(self, session: str, what: tuple, now: int) -> str:

@@ -137,3 +137,9 @@ def test_every_master_of_a_cluster_must_be_safe(cluster, volatile_server, open_s
             finally:
                 client.config_set("maxmemory-policy", "noeviction")
     assert not store.condition().problems
+
+
+def test_a_password_that_spoils_the_address_is_not_repeated():
+    with pytest.raises(InvalidInput, match="cannot be read") as found:
+        connect("redis://:se/cret@127.0.0.1:6379/0", timeout=1)
+    assert "cret" not in found.value.detail

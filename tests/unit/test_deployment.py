@@ -35,7 +35,7 @@ from werkzeug.serving import make_server
 from app import LARGEST_BODY, create_app
 from app.cli import signpost
 from app.problems import KINDS
-from app.settings import SETTINGS, SURFACES, Settings
+from app.settings import SETTINGS, SURFACES, Settings, require_loopback
 from experiments.store import Store, embedded
 from experiments.store.connection import connect
 from experiments.store.program import Program, find_program
@@ -103,7 +103,9 @@ def test_a_service_runs_a_real_command_with_real_settings(service: str) -> None:
     assert set(surfaces.split(",")) <= set(SURFACES)
     known = {setting.name for setting in SETTINGS.values()}
     assert set(given(service)) <= known
-    settings = Settings.read(given(service))
+    settings = Settings.read({**given(service), SETTINGS["surfaces"].name: surfaces})
+    require_loopback(settings)
+    assert settings.staff_anywhere == (service == "staff")
     assert settings.host == "0.0.0.0"
     assert connect(settings.ledger_url, timeout=1)
     assert connect(settings.volatile_url, timeout=1)
@@ -431,6 +433,7 @@ def test_the_image_by_itself_shows_nobody_the_staff_surfaces() -> None:
     ours = {name: value for name, value in names.items() if name.startswith("SIGNPOST_")}
     assert set(ours) <= {setting.name for setting in SETTINGS.values()}
     settings = Settings.read(ours)
+    require_loopback(settings)
     assert (settings.host, settings.surfaces) == ("0.0.0.0", ("public",))
     (port,) = re.findall(r"^EXPOSE (\d+)$", DOCKERFILE, re.MULTILINE)
     assert int(port) == settings.port == int(given("public")["PORT"])

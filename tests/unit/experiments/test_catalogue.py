@@ -8,6 +8,7 @@ from experiments import lifecycle
 from experiments.errors import StoreUnavailable
 from experiments.identity import Keyring
 from experiments.model import DAY
+from experiments.results import result
 from experiments.runtime import FIRST_DAY_PAGES, LEAST_PAGES, Runtime
 from experiments.store.ledger import ROWS_PER_PAGE
 
@@ -152,3 +153,30 @@ def test_a_refresh_beside_requests_disturbs_nobody(world, running, definition):
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+def restarted(world) -> Runtime:
+    """Another process with the same stores and files."""
+    old = world.runtime
+    return Runtime.make(old.store, old.keyring, old.directory, old.fallbacks)
+
+
+def test_a_day_key_that_is_lost_everywhere_is_noted_once_and_reported(world, running, definition, store):
+    live = running(definition())
+    world.assign("someone", NOON, shown=True)
+    store.volatile.client.flushall()
+    for process in (restarted(world), restarted(world)):
+        process.refresh(NOON + 60)
+    assert store.ledger.counts(live.tags, [TODAY])[1] == {f"reset.{TODAY}": 1}
+    notices = result(store, live.experiment, now=NOON + 60).notices
+    assert any("was lost: sessions of that day that came back may be counted twice" in text for text in notices)
+
+
+def test_a_day_without_units_and_a_store_that_is_filled_again_are_no_loss(world, running, definition, store):
+    live = running(definition())
+    restarted(world).refresh(NOON + 60)
+    world.assign("someone", NOON, shown=True)
+    store.volatile.client.flushall()
+    world.runtime.refresh(NOON + 120)  # puts its copy back
+    restarted(world).refresh(NOON + 180)
+    assert store.ledger.counts(live.tags, [TODAY])[1] == {}

@@ -208,3 +208,8 @@ def test_a_known_key_needs_no_store(start_server, open_store):
     assert keys.key(TODAY, MORNING) == key
     with pytest.raises(StoreUnavailable):
         keys.key(TODAY + 1, MORNING)
+
+
+def test_a_key_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        Keyring.at(tmp_path)  # a folder
