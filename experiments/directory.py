@@ -168,7 +168,8 @@ def _label(channel: HelpChannel, locale: str) -> str:
     text = text_in(locale, channel.label)
     if direction(locale) == "ltr":
         return text
-    return text.replace(channel.display, f"{ISOLATE}{channel.display}{END_ISOLATE}")
+    number = channel.display.replace(" ", "\u00a0")
+    return text.replace(channel.display, f"{ISOLATE}{number}{END_ISOLATE}")
 
 
 def _offer(resource: HelpResource, channel: HelpChannel, locale: str, now: float) -> Offer:

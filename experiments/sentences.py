@@ -9,8 +9,8 @@ HEADLINES = {
     "not-started": "This experiment has not started yet.",
     "collecting": "Still collecting: it is too early to say which message helps most.",
     "narrowed": "Could still be best: {arms}.",
-    "winner": "Winner: {arms}.",
-    "winner-on-clicks": "Winner on clicks: {arms}.",
+    "winner": "Winner: the message {arms}.",
+    "winner-on-clicks": "Winner on clicks: the message {arms}.",
     "practically-equal": "The messages work practically equally well.",
     "no-clear-winner": "No clear winner: the planned size is reached and no message stands out.",
     "stopped-for-safety": "Stopped for safety: a message did worse than the present one.",
@@ -42,7 +42,7 @@ BETTER = {
 
 def headline(report: Mapping[str, Any]) -> str:
     """The first sentence a person reads; takes a report's dict."""
-    return HEADLINES[report["status"]].format(arms=", ".join(report["status_arms"]))
+    return HEADLINES[report["status"]].format(arms=", ".join(f"“{arm}”" for arm in report["status_arms"]))
 
 
 def meaning(report: Mapping[str, Any]) -> str:

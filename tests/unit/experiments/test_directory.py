@@ -73,7 +73,7 @@ def test_a_line_is_open_by_its_own_clock(moment: str, is_open: bool) -> None:
 
 def test_a_number_keeps_its_order_right_to_left() -> None:
     call, click = offers(directory().resources, "ar", 0)
-    assert "\u20660808 1000 900\u2069" in call.label
+    assert "\u20660808\u00a01000\u00a0900\u2069" in call.label
     assert click.label == "Read", "without a text in the locale, English"
     assert offers(directory().resources, "en", 0)[0].label == "Call 0808 1000 900"
 
