@@ -6,17 +6,15 @@ a number that moves while somebody watches can tell on a person.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import stats
 from experiments.errors import NotFound
-from experiments.model import DAY, Experiment, Phase, Version
+from experiments.export import as_csv, count_table
+from experiments.model import DAY, Experiment, Version
 from experiments.spec import OutcomeDefinition
 from experiments.store import Condition, Store
 from experiments.store.keys import tag
@@ -95,13 +93,8 @@ class Result:
         return {**report, **around}
 
     def to_csv(self) -> str:
-        """The sealed count table, which `signpost analyse` reads again: one row per variant, phase and outcome."""
-        out = io.StringIO()
-        columns = ("variant", "phase", "weight", "outcome", "units", "conversions")
-        writer = csv.DictWriter(out, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.table)
-        return out.getvalue()
+        """The sealed count table, which `signpost analyse` reads again."""
+        return as_csv(self.table)
 
 
 def result(store: Store, key: str, *, now: float, version: int | None = None) -> Result:
@@ -160,7 +153,7 @@ def make(
         repeat_triggers=tuple(c for c in _channels(version, total) if c.outcome == "repeat_trigger"),
         locales=tuple(_one_way(version, total, "l")), times_shown=tuple(_one_way(version, total, "n")),
         apart=_apart(apart, _summed(by_day)), notices=_notices(version, condition, apart),
-        table=tuple(_table(version, counts)),
+        table=tuple(count_table(version, counts.sealed)),
     )  # fmt: skip
 
 
@@ -262,35 +255,6 @@ def _notices(version: Version, condition: Condition, apart: Mapping[str, int]) -
     if outage:
         found.append(f"{outage} events belong to warnings that could not be counted during an outage.")
     return tuple(found)
-
-
-def _table(version: Version, counts: stats.Counts) -> Iterator[dict[str, Any]]:
-    sums: dict[tuple[int, str], tuple[int, dict[str, int]]] = {}
-    for cell in counts.sealed:
-        units, conversions = sums.get((cell.phase, cell.variant), (0, {}))
-        added = {name: conversions.get(name, 0) + n for name, n in cell.conversions.items()}
-        sums[cell.phase, cell.variant] = (units + cell.exposed, added)
-    weights = {p.number: _weights(p) for p in version.phases}
-    for phase in sorted({at[0] for at in sums}):
-        for index, variant in enumerate(version.definition.variants):
-            units, conversions = sums.get((phase, variant.key), (0, {name: 0 for name, _ in version.outcomes}))
-            for name, number in conversions.items():
-                yield {
-                    "variant": variant.key, "phase": phase, "weight": weights[phase][index], "outcome": name,
-                    "units": units, "conversions": number,
-                }  # fmt: skip
-
-
-def _weights(phase: Phase) -> list[str]:
-    """Weights of the open arms: basis points, or, once an arm is closed, decimals that sum to exactly 1."""
-    if not phase.closed:
-        return [str(weight) for weight in phase.weights]
-    total = sum(w for i, w in enumerate(phase.weights) if i not in phase.closed)
-    shares = [Decimal(0) if i in phase.closed else Decimal(w) / total for i, w in enumerate(phase.weights)]
-    rounded = [share.quantize(Decimal("1e-12")) for share in shares]
-    largest = max(range(len(rounded)), key=rounded.__getitem__)
-    rounded[largest] += 1 - sum(rounded)
-    return [f"{share:f}" if share else "0" for share in rounded]
 
 
 def _with_state(report: stats.Report, version: Version) -> stats.Report:

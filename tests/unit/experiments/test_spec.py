@@ -300,6 +300,5 @@ def test_every_experiment_of_the_library_is_right(path, validator):
     assert list(validator.iter_errors(document)) == []
 
 
-@pytest.mark.skipif(not (LIBRARY / "help.yml").exists(), reason="no library yet")
 def test_the_librarys_help_and_fallbacks_are_right():
     assert load_fallbacks(load_help()).of(None).served()
