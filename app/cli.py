@@ -6,6 +6,7 @@ Commands are imported when they are called, so that serving loads no statistics.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -50,6 +51,7 @@ def signpost() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; every expected failure is one line that names the field."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code: Any = signpost.main(arguments, standalone_mode=False)
     except click.Abort:
@@ -65,6 +67,12 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminate(*_: Any) -> None:
+    """Let a polite kill end a command as Ctrl-C does, with its private servers; only the first one counts."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def lines(error: SignpostError) -> list[str]:

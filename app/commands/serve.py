@@ -23,21 +23,9 @@ def command(surfaces: str | None) -> None:
 
 def run(settings: Settings, ledger: str, volatile: str) -> None:
     """Serve in worker processes that are told the stores' addresses by the environment; returns on Ctrl-C."""
-    from granian import Granian  # noqa: PLC0415
-    from granian.constants import Interfaces  # noqa: PLC0415
+    from app.server import Server  # noqa: PLC0415  (Granian is loaded by those who serve)
 
     require_loopback(settings)
     os.environ[SETTINGS["ledger_url"].name] = ledger
     os.environ[SETTINGS["volatile_url"].name] = volatile
-    Granian(
-        "app.wsgi:build",
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        factory=True,
-        workers=settings.workers,
-        blocking_threads=settings.threads,
-        respawn_failed_workers=True,
-        workers_kill_timeout=10,
-        log_access=False,
-    ).serve()
+    Server.of(settings).serve()

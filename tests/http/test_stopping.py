@@ -1,0 +1,75 @@
+"""A server that is asked to stop stops, however often it is asked, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+SIGNALS = {
+    "once": [signal.SIGTERM],
+    "ctrl-c": [signal.SIGINT],
+    "by make and by its group": [signal.SIGTERM] * 2,
+    "impatiently": [signal.SIGINT, signal.SIGTERM] * 10,
+}
+
+
+@pytest.fixture
+def address(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1], tmp_path / "var"
+
+
+def start(port: int, var: Path) -> subprocess.Popen:
+    environment = {"SIGNPOST_VAR": str(var), "PORT": str(port), "PATH": os.environ["PATH"]}
+    log = (var.parent / "log").open("w")
+    with log:
+        command = [sys.executable, "-m", "app", "serve", "--surfaces", "public"]
+        return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+
+def wait_until(ready) -> None:
+    for _ in range(400):
+        if ready():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it took more than twenty seconds")
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("signals", SIGNALS.values(), ids=SIGNALS)
+def test_it_stops_with_its_stores(address, signals):
+    port, var = address
+    server = start(port, var)
+    wait_until(lambda: answers(port))
+    runtime = json.loads((var / "runtime.json").read_text())
+    for number in signals:
+        os.kill(server.pid, number)
+    server.wait(30)
+    assert server.returncode == 0, (var.parent / "log").read_text()
+    assert not Path(runtime["folder"]).exists()
+    assert not (var / "runtime.json").exists()
+    assert not answers(port)
+
+
+def test_it_can_be_stopped_while_it_starts(address):
+    port, var = address
+    server = start(port, var)
+    wait_until(lambda: (var / "runtime.json").exists() or server.poll() is not None)
+    os.kill(server.pid, signal.SIGTERM)
+    server.wait(30)
+    assert not (var / "runtime.json").exists()
