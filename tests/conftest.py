@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 import shutil
 import socket
 import subprocess
@@ -482,3 +483,12 @@ def runtime(world: World) -> Runtime:
 def running(world: World) -> Callable:
     """Take a definition through its life until it runs at `now`; returns it as the catalogue holds it."""
     return world.run
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test may be skipped on somebody's laptop, for want of a program; in continuous integration that is a failure."""
+    report = yield
+    if report.skipped and os.environ.get("CI"):
+        report.outcome, report.longrepr = "failed", f"skipped, where nothing may be: {report.longrepr[-1]}"
+    return report
