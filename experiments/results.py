@@ -89,6 +89,7 @@ class Result:
             around[name] = [_fields(item) for item in around[name]]
         around |= {"surfaces": list(self.surfaces), "notices": list(self.notices), "apart": dict(self.apart)}
         report = self.report.to_dict()
+        report["path"] = list(_told(report["path"], report["arms"]))
         report["provisional"] = [_hidden(row) for row in report["provisional"]]
         return {**report, **around}
 
@@ -108,14 +109,12 @@ def result(store: Store, key: str, *, now: float, version: int | None = None) ->
     return make(experiment.key, chosen, by_day, apart, condition, now)
 
 
-def analyse(
-    text: str, *, control: str | None, equal: bool, planned_units: int | None, design: Any, alpha: float
-) -> dict[str, Any]:
-    """Return the report of a count table (CSV text). Raises ValueError naming the row and column, or the option."""
-    plan, counts = read_counts(
-        text, control=control, equal=equal, planned_units=planned_units, design=design, alpha=alpha
-    )
-    return stats.report(plan, counts).to_dict()
+def analyse(text: str, **options: Any) -> dict[str, Any]:
+    """Return the report of a count table (CSV text); options are those of `tables.read_counts`.
+
+    Raises ValueError naming the row and column, or the option.
+    """
+    return stats.report(*read_counts(text, **options)).to_dict()
 
 
 def _chosen(experiment: Experiment, number: int | None) -> Version:
@@ -170,12 +169,21 @@ def plan_of(version: Version) -> stats.Plan:
                 better=rail.better if rail is not None and rail is item else _better(item),
                 margin_ratio=rail.margin.ratio if rail is not None and rail is item and rail.margin else None,
                 clicks_only=item.channels == ["click"],
+                family=_family(item) if index and rail is not item else "",
             )
         )  # fmt: skip
     return stats.Plan(
         variants=tuple(v.key for v in definition.variants), control=definition.control, outcomes=tuple(outcomes),
         design=definition.plan.design, alpha=definition.plan.alpha, planned_units=definition.plan.units_per_variant,
+        expected_rate=definition.plan.expected_rate, unit=definition.unit,
+        factors={v.key: v.factors for v in definition.variants if v.factors},
+        looks=definition.plan.looks or 5, spending=definition.plan.spending or "obrien-fleming",
     )  # fmt: skip
+
+
+def _family(definition: OutcomeDefinition) -> Any:
+    """Outcomes that narrow the channels, or the tiers, are judged together: they ask the same question in parts."""
+    return "channels" if definition.channels else "tiers" if definition.tiers else ""
 
 
 def _better(definition: OutcomeDefinition) -> Any:
@@ -262,6 +270,21 @@ def _with_state(report: stats.Report, version: Version) -> stats.Report:
     if version.started is None:
         return replace(report, status="not-started", status_arms=())
     return replace(report, status="suspended", status_arms=()) if version.state == "suspended" else report
+
+
+def _told(path: list[dict[str, Any]], arms: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The points of the path at which every arm that has more events at all has ten more than at the last one.
+
+    A curve by day would give away a single person's click.
+    """
+    final = [arm["conversions"] for arm in arms]
+    told = [0] * len(arms)
+    for point in path:
+        events = point["conversions"]
+        grown = [now - before for now, before in zip(events, told, strict=True)]
+        if events and all(g >= SMALLEST or before == last for g, before, last in zip(grown, told, final, strict=True)):
+            told = events
+            yield point
 
 
 def _hidden(row: dict[str, Any]) -> dict[str, Any]:

@@ -168,6 +168,20 @@ def _leader_share(document: Document) -> Found:
         yield Violation("/plan/leader_share", "invalid-value", "leader_share needs 'allocation: drop-losers'")
 
 
+def _drop_losers(document: Document) -> Found:
+    plan = _dict(document.get("plan"))
+    if plan.get("allocation") == "drop-losers" and plan.get("design", "sequential") != "sequential":
+        detail = "'allocation: drop-losers' needs 'design: sequential'; the other designs need constant shares"
+        yield Violation("/plan/allocation", "invalid-value", detail)
+
+
+def _looks(document: Document) -> Found:
+    plan = _dict(document.get("plan"))
+    for name in ("looks", "spending"):
+        if name in plan and plan.get("design", "sequential") != "looks":
+            yield Violation(f"/plan/{name}", "unknown-field", f"{name} belongs to 'design: looks' only")
+
+
 def _some_traffic(document: Document) -> Found:
     if document.get("traffic") == 0:
         yield Violation("/traffic", "invalid-value", "traffic 0 would show the experiment to nobody; use 1 to 10000")
@@ -176,7 +190,8 @@ def _some_traffic(document: Document) -> Found:
 RULES = (
     _weights_sum, _unique_variants, _unique_lists, _one_control, _control_is_shown, _same_locales,
     _reviews_exist, _some_locale_is_served, _same_factors, _unique_outcomes, _channels_only_for_help,
-    _repeat_trigger_needs_sessions, _block_hours, _leader_share, _some_traffic,
+    _repeat_trigger_needs_sessions, _block_hours, _leader_share, _drop_losers, _looks,
+    _some_traffic,
 )  # fmt: skip
 
 

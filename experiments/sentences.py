@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 HEADLINES = {
@@ -12,20 +12,20 @@ HEADLINES = {
     "winner": "Winner: the message {arms}.",
     "winner-on-clicks": "Winner on clicks: the message {arms}.",
     "practically-equal": "The messages work practically equally well.",
-    "no-clear-winner": "No clear winner: the planned size is reached and no message stands out.",
-    "stopped-for-safety": "Stopped for safety: a message did worse than the present one.",
+    "no-clear-winner": "No clear winner: no message stands out.",
+    "stopped-for-safety": "Stop for safety: after {arms} something that must not get worse did.",
     "suspended": "Suspended: everybody is shown the fallback message.",
     "blocked": "Blocked: the traffic split is broken, so the messages cannot be compared.",
 }
 MEANINGS = {
     "not-started": "Nobody has been shown its messages.",
     "collecting": "Please do not choose a message from these figures yet; they still move by chance.",
-    "narrowed": "At least one message has shown to be worse. Keep the experiment running, or choose among those named.",
+    "narrowed": "The others have shown to be worse. Keep the experiment running, or choose among those named.",
     "winner": "{better} than after every other one. It may be adopted.",
     "winner-on-clicks": "It won on clicks alone. Look at calls, chats and e-mails before adopting it.",
     "practically-equal": "Choose by other reasons; no message costs anybody help.",
     "no-clear-winner": "Keep the present message, or plan a larger experiment.",
-    "stopped-for-safety": "Use the present message, and look at the guardrails below.",
+    "stopped-for-safety": "Close that message, or suspend the experiment, and look at what got worse below.",
     "suspended": "Figures stay as they are until the experiment is resumed.",
     "blocked": "Do not decide on these figures. Ask the engineers why one message reached more or fewer people.",
 }
@@ -40,9 +40,76 @@ BETTER = {
 }
 
 
+GUARANTEES = {
+    "sequential": "If this rule were used in 100 experiments, at most {n} of them would ever drop the message that is "
+    "truly best, however often anybody looks; and of 100 whose messages are all equal, at most {n} would name a "
+    "winner.",
+    "looks": "The rule speaks at {looks} planned looks and at no other time: of 100 experiments whose messages are all "
+    "equal, about {n} would name a winner.",
+    "fixed": "The rule speaks once, at the planned size: of 100 experiments whose messages are all equal, about {n} "
+    "would name a winner. Figures seen before that decide nothing.",
+}
+
+
 def headline(report: Mapping[str, Any]) -> str:
     """The first sentence a person reads; takes a report's dict."""
-    return HEADLINES[report["status"]].format(arms=", ".join(f"“{arm}”" for arm in report["status_arms"]))
+    told = HEADLINES[report["status"]].format(arms=_named(report["status_arms"]))
+    if report["status"] == "no-clear-winner" and report["status_arms"]:
+        told += f" Could still be best: {_named(report['status_arms'])}."
+    return told
+
+
+def _named(arms: Iterable[str]) -> str:
+    return ", ".join(f"“{arm}”" for arm in arms)
+
+
+def guarantee(report: Mapping[str, Any]) -> str:
+    """What the rule promises, in one sentence."""
+    return GUARANTEES[report["design"]].format(n=f"{100 * report['alpha']:g}", looks=len(report["looks"]))
+
+
+def estimate(report: Mapping[str, Any]) -> str | None:
+    """What to expect of a winner, first: picked as the best, its own count is a little too good. None without one."""
+    found = report["estimate"]
+    if found is None:
+        return None
+    ratio = "" if found["ratio"] is None else f", {found['ratio']:.2f} times the present message"
+    return (
+        f"Best guess of what “{found['variant']}” does from now on: {found['rate_per_10000']:.1f} per 10 000{ratio}. "
+        "Its own count is a little higher or lower, because a winner has also been lucky."
+    )
+
+
+def tipping(report: Mapping[str, Any]) -> str | None:
+    """How many false reports the verdict stands; None without a winner."""
+    number, arm = report["tipping_point"], report["tipping_arm"]
+    if number is None:
+        return None
+    if number == 0:
+        return "The verdict rests on an earlier day; the counts of today alone would no longer carry it."
+    total = next(found["conversions"] for found in report["arms"] if found["variant"] == arm)
+    return f"The verdict would fall if {number} of the {total} reports counted for “{arm}” were false."
+
+
+def evidence(e_value: float | None) -> str:
+    """How surprising the counts would be if there were no difference: `1 in 240`; takes an e-value."""
+    if e_value is None:
+        return "beyond doubt"
+    if e_value <= 1:
+        return "none yet"
+    return f"1 in {e_value:,.0f}".replace(",", "\u202f") if e_value < 1e6 else "beyond 1 in a million"
+
+
+def outlook(report: Mapping[str, Any]) -> str | None:
+    """When a verdict can be expected, in words; None without a forecast."""
+    found = report["forecast"]
+    if not found or not found["periods"]:
+        return None
+    low, middle, high = found["periods"]
+    if middle is None:
+        return "At the present pace no verdict is in sight within ten years: the messages seem to work alike."
+    until = "more than ten years" if high is None else f"{high} days"
+    return f"If it goes on like this, a verdict in about {middle} days (between {low or 0} days and {until})."
 
 
 def meaning(report: Mapping[str, Any]) -> str:
@@ -60,15 +127,19 @@ def progress(report: Mapping[str, Any]) -> str | None:
     return f"{least:,} of {planned:,} planned people per message ({share} %)".replace(",", "\u202f")
 
 
-def comparison(pair: Mapping[str, Any]) -> str:
-    """`1.31 times (between 1.04 and 1.66)`: a ratio to the present message, with its interval."""
+def comparison(pair: Mapping[str, Any], design: str = "fixed") -> str:
+    """`1.31 times (between 1.04 and 1.66)`: a ratio to the present message, with its interval.
+
+    Outside the fixed design it is the sequence that holds at any time, and says so.
+    """
     if pair["ratio"] is None:
         return "cannot be said yet"
-    if pair["ratio_ci"] is None:
+    name, safe = ("ratio_ci", "") if design == "fixed" else ("ratio_cs", ", safe to check any time")
+    if pair[name] is None:
         return f"{pair['ratio']:.2f} times"
-    low, high = pair["ratio_ci"]
+    low, high = pair[name]
     upper = "no upper limit yet" if high is None else f"{high:.2f}"
-    return f"{pair['ratio']:.2f} times (between {low or 0:.2f} and {upper})"
+    return f"{pair['ratio']:.2f} times (between {low or 0:.2f} and {upper}{safe})"
 
 
 def difference(pair: Mapping[str, Any]) -> str | None:

@@ -34,6 +34,10 @@ MAX_SURFACES = 16
 MAX_STRATA = 20
 
 
+def _absent(value: object) -> bool:
+    return value is None
+
+
 class Part(BaseModel):
     """A part of the document: unknown fields are errors, values are not coerced, nothing can be changed."""
 
@@ -113,6 +117,13 @@ class Plan(Part):
     units_per_variant: int = Field(ge=1, description="planned size: p-values exist from here on; end of the run")
     allocation: Literal["equal", "drop-losers"] = "equal"
     leader_share: bool = False
+    # Left out of the document when not given, so that the hash of an older file stays what it was.
+    looks: int | None = Field(
+        default=None, ge=2, le=20, exclude_if=_absent, description="'design: looks' only: how many looks (5)"
+    )
+    spending: Literal["obrien-fleming", "pocock"] | None = Field(
+        default=None, exclude_if=_absent, description="'design: looks' only: how alpha is spent over them"
+    )
 
 
 class Ethics(Part):

@@ -7,7 +7,8 @@ and `outcome`. Nothing is silently repaired: what is missing, contradictory or i
 - `weight` is the variant's share of units in the row's phase: whole numbers that sum to 10000, or decimals that
   sum to 1. Without it the split is only observed, and cannot be checked, unless the caller says it was equal.
 - Without a `phase` column a phase is a run of periods, in file order, with the same weights.
-- Each variant has a row for every period, phase, stratum and outcome, unless its weight in the phase is 0.
+- Each variant has a row for every period, phase, stratum and outcome, unless its weight in the phase is 0. Where the
+  unit is a block, a period is a block and has a row for its one variant only.
 - The primary outcome is the one called `primary`, or else the first in the file; the others are secondary.
 - The control is the variant named, or else the one called `control`, or else the first in the file.
 """
@@ -17,13 +18,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from io import StringIO
-from typing import TextIO
+from typing import Any, TextIO
 
 from stats import Cell, Counts, Outcome, Plan
-from stats.plan import Design
+from stats.plan import Design, Unit
 
 REQUIRED = ("variant", "units", "conversions")
 OPTIONAL = ("period", "phase", "stratum", "weight", "outcome")
@@ -35,10 +36,10 @@ Group = tuple[str, int | None]
 
 
 class TableError(ValueError):
-    """A table that cannot be read as it stands.
+    """A table that cannot be read as it stands; `str()` is one line: where, what is wrong and what would be right.
 
-    `row` is the line of the file, the header being line 1 (None: the file as a whole), `column` the column's
-    name (None: the whole row). `str()` is one line that says where, what is wrong and what would be right.
+    row     the line of the file, the header being line 1; None: the file as a whole
+    column  the column's name; None: the whole row
     """
 
     def __init__(self, row: int | None, column: str | None, detail: str) -> None:
@@ -78,11 +79,14 @@ def read_counts(
     planned_units: int | None = None,
     design: Design = "fixed",
     alpha: float = 0.05,
+    unit: Unit = "session",
+    **plan: Any,
 ) -> tuple[Plan, Counts]:
     """Return plan and counts of a table, given as text or as an open text file.
 
     equal          the split was meant to be equal; contradicts a `weight` column
     planned_units  units per variant that were planned; None: the table is final
+    plan           further fields of `stats.Plan`: looks, spending
 
     Raises TableError for the table, and ValueError that begins with the field's name for the other arguments.
     """
@@ -90,11 +94,15 @@ def read_counts(
     variants = tuple(dict.fromkeys(row.variant for row in rows))
     if len(variants) == 1:
         raise TableError(None, "variant", f"{_show(variants[0])} is the only variant; a comparison needs two")
-    weights = _weights(rows, variants, equal=equal)
-    _check_complete(rows, variants, weights)
-    _check_sums(rows, weights)
-    phases, shares = _phases(rows, weights)
-    plan = Plan(
+    blocks = unit == "block"
+    places = [replace(row, period="") for row in rows] if blocks else rows  # blocks of a phase share its weights
+    weights = _weights(places, variants, equal=equal)
+    if not blocks:
+        _check_complete(rows, variants, weights)
+    _check_sums(places, weights)
+    found, shares = _phases(places, weights)
+    phases = {row.group: found[place.group] for row, place in zip(rows, places, strict=True)}
+    made = Plan(
         variants=variants,
         control=_control(control, variants),
         outcomes=_outcomes(rows),
@@ -102,8 +110,10 @@ def read_counts(
         alpha=alpha,
         planned_units=planned_units,
         rho="logged" if shares else "observed",
+        unit=unit,
+        **plan,
     )
-    return plan, Counts(tuple(_cells(rows, phases)), shares=shares)
+    return made, Counts(tuple(_cells(rows, phases)), shares=shares)
 
 
 def _rows(source: str | TextIO) -> list[Row]:
@@ -124,8 +134,7 @@ def _rows(source: str | TextIO) -> list[Row]:
     return rows
 
 
-def _without_mark(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines without the byte-order mark that spreadsheets put before the first one."""
+def _without_mark(lines: Iterable[str]) -> Iterator[str]:  # spreadsheets put a byte-order mark before the first
     for number, line in enumerate(lines):
         yield line if number else line.removeprefix("\ufeff")
 
@@ -232,7 +241,6 @@ def _check_sums(rows: list[Row], weights: Mapping[Group, Weights]) -> None:
 
 
 def _place(row: Row) -> tuple[str, str]:
-    """Return what a row's weights belong to: its phase, its period, or the whole table."""
     if row.phase is not None:
         return "phase", str(row.phase)
     return ("period", row.period) if row.period else ("table", "")
@@ -311,5 +319,4 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _show(text: str) -> str:
-    """Quote a value from the file on one line, shortened."""
     return repr(text if len(text) <= 40 else f"{text[:39]}…")

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stats.blocks import blocks
+from stats.closure import claims
 from stats.compare import Gate, arms_of, comparisons, pairs_of
 from stats.counts import Counts, tally, total
-from stats.overall import against_control, global_test
+from stats.expectation import estimate, expected
+from stats.factors import factors
+from stats.guards import safety
+from stats.overall import global_test, multiplicity
 from stats.plan import Outcome, Plan, require
+from stats.planned import planned_looks
+from stats.reading import Reading, read
 from stats.reasons import Notes
-from stats.result import Arm, Guardrail, Live, Pair, Report, Strata, Supporting
+from stats.result import Arm, Blocks, Claim, Guardrail, Live, Pair, Report, SampleRatio, Strata, Supporting
 from stats.srm import sample_ratio
-from stats.verdict import Verdict, below_planned, decide, shown_worse_than_control, waiting
-
-_ARM_GAPS = ("rate_cs", "probability_best", "expected_loss_per_10000", "shrunken_rate")
-_PAIR_GAPS = ("ratio_cs", "e_value")
-_SECTION_GAPS = (*(f"arms[].{name}" for name in _ARM_GAPS), *(f"pairs[].{name}" for name in _PAIR_GAPS))
-_REPORT_GAPS = (
-    *(f"srm.{name}.e_value" for name in ("assignments", "exposures", "surfaces[]")),
-    *(f"global.{name}" for name in ("e_value", "e_dirichlet")),
-    *(f"strata.{name}" for name in Strata.__dataclass_fields__),
-    *("tipping_point", "factors", "forecast"),
+from stats.story import path_points
+from stats.strata import strata as stratified
+from stats.tipping import tipping_point
+from stats.verdict import (
+    Verdict,
+    at_looks,
+    below_planned,
+    decide,
+    fixed,
+    held_back,
+    sequential,
+    shown_worse_than_control,
+    too_early,
+    unsafe,
+    waiting,
 )
 
 
@@ -33,38 +45,131 @@ def report(plan: Plan, counts: Counts) -> Report:
     _check_names(plan, counts)
     if plan.rho == "observed":
         counts = replace(counts, shares={})
-    notes = Notes()
-    srm = sample_ratio(plan, counts, notes)
-    sums = tally(counts.sealed, plan.primary.name)
-    arms = arms_of(plan, sums, notes)
-    gate = Gate(blocked=bool(srm.alarm), early=bool(below_planned(plan, counts, arms)))
-    compared = comparisons(plan, counts, sums, gate)
-    pairs = pairs_of(plan, compared, notes)
-    guardrails = tuple(_guardrail(plan, counts, outcome, gate, notes) for outcome in plan.of_role("guardrail"))
-    verdict = waiting(plan, counts, srm, arms) or decide(plan, counts, pairs, guardrails)
-    notes.add_all("not-computed", (*_SECTION_GAPS, *_REPORT_GAPS))
-    return Report(
-        status=verdict.status,
-        status_arms=verdict.arms,
-        status_reason=verdict.reason,
-        alpha=plan.alpha,
-        design=plan.design,
-        rho="logged" if counts.shares else "observed",
-        control=plan.control,
-        outcome=plan.primary.name,
-        better=plan.primary.better,
-        planned_units=plan.planned_units,
-        arms=_judged(arms, verdict, notes),
-        pairs=pairs,
-        srm=srm,
-        global_=global_test(plan, counts, sums, gate, notes),
-        strata=Strata(),
-        multiplicity=against_control(plan, compared, notes),
-        outcomes=tuple(_supporting(plan, counts, outcome, gate, notes) for outcome in plan.of_role("secondary")),
-        guardrails=guardrails,
-        provisional=_provisional(plan, counts),
-        reasons=notes.reasons(),
-    )
+    return _Analysis(plan, counts).report()
+
+
+class _Analysis:
+    """One report in the making: plan, counts, and the notes why numbers are absent."""
+
+    def __init__(self, plan: Plan, counts: Counts) -> None:
+        self.plan, self.counts, self.notes = plan, counts, Notes()
+        self.reading = read(plan, counts, plan.primary)
+        self.arms = arms_of(plan, self.reading, self.notes)
+        early = bool(below_planned(plan, counts, self.arms))
+        once = plan.design == "fixed" and not early
+        self.srm = sample_ratio(plan, counts, self.reading.path, self.notes, once=once)
+        self.gate = _gate(plan, self.srm, early=early)
+        self.arms = expected(self.reading, counts, self.arms, self.gate, self.notes)
+        self.planned = planned_looks(self.reading, self.notes) if plan.design == "looks" else None
+
+    def report(self) -> Report:
+        plan, counts, notes = self.plan, self.counts, self.notes
+        primary = plan.primary.name
+        pairs = pairs_of(self.reading, comparisons(plan, counts, primary, self.gate), self.gate, notes)
+        guardrails = tuple(self._guardrail(outcome) for outcome in plan.of_role("guardrail"))
+        held = {"withheld": self.gate.no_labels, "no_p": self.gate.too_early}
+        strata = stratified(plan, counts, primary, notes, **held)
+        outcomes, families = self._supporting()
+        verdict = self._verdict(pairs, guardrails, strata)
+        notes.add("not-computed", "forecast")
+        tipping = tipping_point(self.reading, counts, verdict.status, verdict.arms, notes)
+        return Report(
+            status=verdict.status,
+            status_arms=verdict.arms,
+            status_reason=verdict.reason,
+            alpha=plan.alpha,
+            design=plan.design,
+            rho="logged" if counts.shares else "observed",
+            control=plan.control,
+            outcome=plan.primary.name,
+            better=plan.primary.better,
+            planned_units=plan.planned_units,
+            arms=self._judged(verdict),
+            pairs=pairs,
+            srm=self.srm,
+            global_=global_test(self.reading, counts, self.gate, notes),
+            strata=strata,
+            multiplicity=multiplicity(plan, counts, pairs, self.gate, notes),
+            outcomes=outcomes,
+            guardrails=guardrails,
+            factors=factors(plan, counts, primary, notes, **held),
+            blocks=self._blocks(),
+            claims=families,
+            provisional=_provisional(plan, counts),
+            path=path_points(self.reading),
+            looks=self.planned.looks if self.planned else (),
+            estimate=estimate(verdict, self.arms, plan.control, notes),
+            tipping_point=tipping.outcomes,
+            tipping_arm=tipping.arm,
+            reasons=notes.reasons(),
+        )
+
+    def _verdict(self, pairs: tuple[Pair, ...], guardrails: tuple[Guardrail, ...], strata: Strata) -> Verdict:
+        plan, counts = self.plan, self.counts
+        first = waiting(counts, self.srm, self.arms)
+        if first:
+            return first
+        if self.gate.blocks and plan.design == "sequential":
+            standing = replace(fixed(plan, counts, pairs), over=not below_planned(plan, counts, self.arms))
+        elif plan.design == "sequential":
+            standing = sequential(plan, counts, self.reading, self.arms)
+        elif self.planned:
+            standing = at_looks(plan, counts, self.planned)
+        else:
+            early = too_early(plan, counts, self.arms)
+            if early:
+                return unsafe(counts, plan, guardrails) or early
+            standing = fixed(plan, counts, pairs)
+        found = held_back(decide(plan, counts, standing, pairs), guardrails, strata)
+        stop = unsafe(counts, plan, guardrails)
+        return replace(stop, could_be_best=found.could_be_best) if stop else found
+
+    def _judged(self, verdict: Verdict) -> tuple[Arm, ...]:
+        if verdict.could_be_best is None:
+            self.notes.add(verdict.reason.code if verdict.reason else "not-computed", "arms[].could_be_best")
+            return self.arms
+        return tuple(replace(arm, could_be_best=arm.variant in verdict.could_be_best) for arm in self.arms)
+
+    def _section(self, outcome: Outcome, notes: Notes) -> tuple[Reading, tuple[Arm, ...], tuple[Pair, ...]]:
+        """Return arms and pairs of an outcome that supports."""
+        notes.add("no-verdict", "arms[].could_be_best")
+        reading = read(self.plan, self.counts, outcome)
+        compared = comparisons(self.plan, self.counts, outcome.name, self.gate)
+        arms = expected(reading, self.counts, arms_of(self.plan, reading, notes), self.gate, notes)
+        return reading, arms, pairs_of(reading, compared, self.gate, notes)
+
+    def _supporting(self) -> tuple[tuple[Supporting, ...], tuple[Claim, ...]]:
+        """Return the secondary outcomes, and the claims of their families."""
+        made: list[Supporting] = []
+        evidence: dict[str, dict[tuple[str, str], float | None]] = {}
+        for outcome in self.plan.of_role("secondary"):
+            reading, arms, pairs = self._section(outcome, self.notes.inside("outcomes[].", outcome.name))
+            made.append(Supporting(outcome.name, outcome.better, outcome.clicks_only, outcome.family, arms, pairs))
+            evidence.setdefault(outcome.family, {}).update(self._against_control(reading))
+        families = (claims(found, self.plan.alpha, self.notes) for name, found in evidence.items() if name)
+        return tuple(made), tuple(claim for family in families for claim in family)
+
+    def _against_control(self, reading: Reading) -> dict[tuple[str, str], float | None]:
+        """Return (outcome, variant) -> log evidence that the variant is better than the control."""
+        name, control = reading.outcome.name, reading.arm(self.plan.control)
+        log_e = reading.state.log_e[0, :, control]
+        others = ((arm, variant) for arm, variant in enumerate(self.plan.variants) if arm != control)
+        return {(name, variant): None if self.gate.no_labels else float(log_e[arm]) for arm, variant in others}
+
+    def _blocks(self) -> Blocks | None:
+        if self.plan.unit != "block":
+            return None
+        held = {"withheld": self.gate.withheld, "no_p": self.gate.too_early}
+        return blocks(self.plan, self.counts, self.plan.primary.name, self.notes, **held)
+
+    def _guardrail(self, outcome: Outcome) -> Guardrail:
+        notes = self.notes.inside("guardrails[].", outcome.name)
+        reading, arms, pairs = self._section(outcome, notes)
+        made = safety(reading, self.counts, self.gate, notes)
+        tolerated = {one.variant for one in made if one.non_inferior}
+        against = [pair for pair in pairs if pair.b == self.plan.control and pair.a not in tolerated]
+        fails = tuple(pair.a for pair in against if shown_worse_than_control(self.plan, pair, outcome.better))
+        return Guardrail(outcome.name, outcome.better, outcome.margin_ratio, arms, pairs, fails, made)
 
 
 def _check_names(plan: Plan, counts: Counts) -> None:
@@ -75,34 +180,10 @@ def _check_names(plan: Plan, counts: Counts) -> None:
     require("counts", f"the plan has no outcome {sorted(unknown)}", holds=not unknown)
 
 
-def _judged(arms: tuple[Arm, ...], verdict: Verdict, notes: Notes) -> tuple[Arm, ...]:
-    if verdict.could_be_best is None:
-        notes.add(verdict.reason.code if verdict.reason else "not-computed", "arms[].could_be_best")
-        return arms
-    return tuple(replace(arm, could_be_best=arm.variant in verdict.could_be_best) for arm in arms)
-
-
-def _section(
-    plan: Plan, counts: Counts, outcome: Outcome, gate: Gate, notes: Notes
-) -> tuple[tuple[Arm, ...], tuple[Pair, ...]]:
-    """Return arms and pairs of an outcome that supports."""
-    sums = tally(counts.sealed, outcome.name)
-    notes.add("no-verdict", "arms[].could_be_best")
-    notes.add_all("not-computed", _SECTION_GAPS)
-    pairs = pairs_of(plan, comparisons(plan, counts, sums, gate), notes)
-    return arms_of(plan, sums, notes), pairs
-
-
-def _supporting(plan: Plan, counts: Counts, outcome: Outcome, gate: Gate, notes: Notes) -> Supporting:
-    arms, pairs = _section(plan, counts, outcome, gate, notes.inside("outcomes[].", outcome.name))
-    return Supporting(outcome.name, outcome.better, outcome.clicks_only, arms, pairs)
-
-
-def _guardrail(plan: Plan, counts: Counts, outcome: Outcome, gate: Gate, notes: Notes) -> Guardrail:
-    arms, pairs = _section(plan, counts, outcome, gate, notes.inside("guardrails[].", outcome.name))
-    against = [pair for pair in pairs if pair.b == plan.control]
-    fails = tuple(pair.a for pair in against if shown_worse_than_control(pair, outcome.better))
-    return Guardrail(outcome.name, outcome.better, outcome.margin_ratio, arms, pairs, fails)
+def _gate(plan: Plan, srm: SampleRatio, *, early: bool) -> Gate:
+    withheld = "srm-alarm" if srm.alarm else None
+    by_design = {"sequential": "always-valid", "looks": "planned-looks", "fixed": None}[plan.design]
+    return Gate(withheld, "planned-size-not-reached" if early else by_design, blocks=plan.unit == "block")
 
 
 def _provisional(plan: Plan, counts: Counts) -> tuple[Live, ...]:

@@ -21,3 +21,18 @@ def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
         highest = max(highest, min(1.0, p_values[key] * (len(family) - rank)))
         adjusted[key] = highest
     return {key: adjusted[key] for key in p_values}
+
+
+def benjamini_hochberg(p_values: Mapping[Key, float]) -> dict[Key, float]:
+    """Return the p-values adjusted for the false discovery rate, under the same keys.
+
+    Source: Benjamini & Hochberg (1995), JRSS B 57:289-300: the i-th smallest of m times m / i, made monotone from
+    the largest down. Equal to statsmodels' `multipletests(method="fdr_bh")`; see `holm` for why it is not called.
+    """
+    family = sorted(p_values, key=lambda key: p_values[key], reverse=True)
+    adjusted: dict[Key, float] = {}
+    lowest = 1.0
+    for rank, key in enumerate(family):
+        lowest = min(lowest, p_values[key] * len(family) / (len(family) - rank))
+        adjusted[key] = lowest
+    return {key: adjusted[key] for key in p_values}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal, get_args
 
@@ -11,6 +11,9 @@ Role = Literal["primary", "secondary", "guardrail"]
 Better = Literal["higher", "lower"]
 Design = Literal["sequential", "fixed", "looks"]
 Rho = Literal["logged", "observed"]
+Unit = Literal["session", "view", "block"]
+Spending = Literal["obrien-fleming", "pocock"]
+Family = Literal["", "channels", "tiers"]
 
 
 def require(field: str, detail: str, *, holds: bool) -> None:
@@ -41,6 +44,7 @@ class Outcome:
     better        the direction that is good
     margin_ratio  guardrails only: the ratio to the control that is still tolerated; None without one
     clicks_only   the outcome rests on clicks alone, so a winner is a winner on clicks
+    family        secondary outcomes of one family (channels, confidence tiers) share one error probability
 
     Raises ValueError that begins with the field's name.
     """
@@ -50,11 +54,14 @@ class Outcome:
     better: Better = "higher"
     margin_ratio: float | None = None
     clicks_only: bool = False
+    family: Family = ""
 
     def __post_init__(self) -> None:
         require("name", "must not be empty", holds=bool(self.name))
         _one_of("role", self.role, get_args(Role))
         _one_of("better", self.better, get_args(Better))
+        _one_of("family", self.family, get_args(Family))
+        require("family", "only secondary outcomes have one", holds=not self.family or self.role == "secondary")
         if self.margin_ratio is not None:
             require("margin_ratio", "only a guardrail has one", holds=self.role == "guardrail")
             sound = isfinite(self.margin_ratio) and self.margin_ratio > 0
@@ -72,7 +79,14 @@ class Plan:
     alpha          error probability; every interval has coverage 1 - alpha
     planned_units  exposed units per variant from which on p-values exist; None: the table is final
     rho            whether the assignment probabilities were logged, or only the observed split is known
-    srm_alpha      the sample-ratio check rings below this p-value
+    srm_alpha      error probability of the sample-ratio alarm: it rings at an e-value of 1/srm_alpha
+    expected_rate  rate of the primary outcome that the plan assumed; None when it is not known
+    factors        variant -> factor -> level, the same factors for every variant; empty without factors
+    unit           what was randomised; `block`: one variant per period, analysed by periods
+    looks          design `looks`: the number of planned looks, at equal parts of the planned size
+    spending       design `looks`: how the error probability is spent over the looks
+    harm_alpha     error probability of each one-sided harm stop of a guardrail
+    equality_ratio variants whose ratios all lie between 1/this and this are practically equal
 
     Raises ValueError that begins with the field's name.
     """
@@ -85,6 +99,13 @@ class Plan:
     planned_units: int | None = None
     rho: Rho = "logged"
     srm_alpha: float = 0.01
+    expected_rate: float | None = None
+    factors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    unit: Unit = "session"
+    looks: int = 5
+    spending: Spending = "obrien-fleming"
+    harm_alpha: float = 0.01
+    equality_ratio: float = 1.1
 
     def __post_init__(self) -> None:
         require("variants", "must be at least two", holds=len(self.variants) > 1)
@@ -99,6 +120,25 @@ class Plan:
         require("planned_units", f"must be at least 1, not {planned!r}", holds=planned is None or planned >= 1)
         _one_of("rho", self.rho, get_args(Rho))
         _probability("srm_alpha", self.srm_alpha)
+        _probability("harm_alpha", self.harm_alpha)
+        if self.expected_rate is not None:
+            _probability("expected_rate", self.expected_rate)
+        _one_of("unit", self.unit, get_args(Unit))
+        independent = self.unit != "block" or self.design != "looks"
+        require("unit", "planned looks need units that are independent, not blocks", holds=independent)
+        _one_of("spending", self.spending, get_args(Spending))
+        require("looks", f"must be 1 to 20, not {self.looks!r}", holds=1 <= self.looks <= 20)
+        sound = isfinite(self.equality_ratio) and self.equality_ratio > 1
+        require("equality_ratio", f"must be above 1, not {self.equality_ratio!r}", holds=sound)
+        self._check_factors()
+
+    def _check_factors(self) -> None:
+        named = {frozenset(levels) for levels in self.factors.values()}
+        require("factors", "every variant must have the same factors", holds=len(named) < 2)
+        unknown = sorted(set(self.factors) - set(self.variants))
+        require("factors", f"the plan has no variant {unknown}", holds=not unknown)
+        missing = sorted(set(self.variants) - set(self.factors)) if self.factors else []
+        require("factors", f"variant {missing} has none", holds=not missing)
 
     @property
     def primary(self) -> Outcome:

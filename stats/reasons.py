@@ -6,8 +6,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 DETAILS = {
-    "not-computed": "this version of the analysis does not compute it",
-    "unbounded": "a count of zero leaves it without an upper bound: null stands for infinity",
+    "not-computed": "the analysis does not compute it for this design or unit",
+    "always-valid": "the sequential design has always-valid p-values, which are not adjusted",
+    "planned-looks": "planned looks decide by their boundaries; a p-value for one look would ignore the others",
+    "blocks": "the unit is a time block: events within a block are not independent",
+    "no-winner": "there is no winner whose verdict could be overturned",
+    "no-strata": "the counts have fewer than two strata",
+    "no-evidence": "there is no evidence to judge the claim by",
+    "block-unclear": "a block has more than one variant, or one that was closed",
+    "block-in-two-phases": "the block lies in two phases and is left out",
+    "too-few-blocks": "too few blocks of one variant to tell their spread",
+    "not-crossed": "the variants do not cross this factor's levels with those of the others",
+    "too-few-strata": "the two variants have units in fewer than two strata",
+    "zero-count": "a count of zero leaves the interval without an end",
+    "logit-link": "the model with ratios of rates could not be fitted: odds ratios are tested instead",
+    "separated": "a cell of the design has no event, or nothing but events",
+    "no-margin": "the guardrail has no margin",
+    "harm": "a guardrail is worse than with the control",
+    "direction-conflict": "the direction differs between strata: better in one, worse in another",
+    "all-eliminated": "every variant was once shown to be worse than another: the effects changed over time",
+    "global-evidence-missing": "one variant is left, but that the variants differ at all is not yet shown",
+    "unbounded": "it has no upper bound, or is too large to print: null stands for infinity",
     "no-units": "an arm has no exposed unit to compare",
     "no-events": "nothing to compare: no unit converted, or every unit did",
     "too-few-units": "an expected count is under 5",
@@ -18,6 +37,8 @@ DETAILS = {
     "srm-alarm": "the traffic split is broken: the arms are not comparable",
     "no-sealed-units": "no exposed unit is sealed yet",
     "no-verdict": "only the primary outcome has a verdict",
+    "closed": "the variant is closed: it cannot be compared with those that go on",
+    "under-ten-events": "a variant has fewer than ten events, where the boundary does not hold: the pair waits",
     "guardrail-fails": "a guardrail is worse than with the control",
 }
 

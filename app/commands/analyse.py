@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -19,24 +20,18 @@ from experiments.results import analyse
 @click.option("--control", default=None, help="The control; by default the variant called so, else the first.")
 @click.option("--equal", is_flag=True, help="Equal shares were planned: check the split against them.")
 @click.option("--planned-units", type=int, default=None, help="Per variant; without it the table is final.")
+@click.option("--unit", type=click.Choice(["session", "view", "block"]), default="session", show_default=True)
+@click.option("--looks", type=int, default=5, show_default=True, help="Design looks: how many, at equal parts.")
+@click.option("--spending", type=click.Choice(["obrien-fleming", "pocock"]), default="obrien-fleming")
 @JSON
-def command(
-    file: str,
-    design: str,
-    alpha: float,
-    control: str | None,
-    equal: bool,
-    planned_units: int | None,
-    as_json: bool,
-) -> None:
+def command(file: str, as_json: bool, **options: Any) -> None:
     """Analyse FILE (CSV, '-' for standard input) with the columns variant,units,conversions.
 
-    Optional columns: period, phase, weight, stratum, outcome.
+    Optional columns: period, phase, weight, stratum, outcome. With --unit block a period is a block, and has a row
+    for the one variant that everybody saw in it.
     """
     try:
-        report = analyse(
-            read_text(file), control=control, equal=equal, planned_units=planned_units, design=design, alpha=alpha
-        )
+        report = analyse(read_text(file), **options)
     except ValueError as error:
         raise InvalidInput(f"{file}: {error}") from None
     if as_json:

@@ -21,6 +21,9 @@ def show_report(report: Mapping[str, Any]) -> None:
     click.secho(sentences.headline(report), bold=True)
     reason = report["status_reason"]
     click.echo(sentences.meaning(report) + (f" ({reason['detail']})" if reason else ""))
+    for told in (sentences.estimate(report), sentences.tipping(report), sentences.outlook(report)):
+        if told:
+            click.echo(told)
     click.echo("")
     click.echo(f"{'message':20} {'shown':>10} {'had it':>8} {'per 10 000':>11}   interval")
     for arm in report["arms"]:
@@ -29,9 +32,10 @@ def show_report(report: Mapping[str, Any]) -> None:
     adjusted = {item["a"]: item["p_value_adjusted"] for item in report["multiplicity"]["adjusted"]}
     for pair in report["pairs"]:
         if pair["b"] == report["control"]:
-            click.echo(_pair(pair, adjusted.get(pair["a"])))
+            click.echo(_pair(pair, adjusted.get(pair["a"]), report["design"]))
     alarm = {True: "broken", False: "as planned", None: "not checked"}[report["srm"]["alarm"]]
     click.echo(f"\ntraffic split: {alarm}")
+    click.echo(sentences.guarantee(report))
 
 
 def _arm(arm: Mapping[str, Any]) -> str:
@@ -41,8 +45,10 @@ def _arm(arm: Mapping[str, Any]) -> str:
     return f"{arm['variant']:20} {arm['units']:>10} {arm['conversions']:>8} {rate:>11}   {interval}"
 
 
-def _pair(pair: Mapping[str, Any], adjusted: float | None) -> str:
-    text = f"{pair['a']} over {pair['b']}: {sentences.comparison(pair)}"
+def _pair(pair: Mapping[str, Any], adjusted: float | None, design: str) -> str:
+    text = f"{pair['a']} over {pair['b']}: {sentences.comparison(pair, design)}"
+    if design != "fixed" and pair["log10_e_value"] is not None:
+        text += f"; chance of so much if it were no better: {sentences.evidence(pair['e_value'])}"
     if pair["odds_ratio"] is not None:
         low, high = pair["odds_ratio_ci"] or (None, None)
         text += f"; odds ratio {pair['odds_ratio']:.2f}"

@@ -20,7 +20,7 @@ def counts_of(table: Table, shares: Mapping[str, float] | None = None) -> stats.
 
 def plan_of(table: Table, **changes: Any) -> stats.Plan:
     """The first arm of the table is the control."""
-    settings = {"variants": tuple(table), "control": next(iter(table))} | changes
+    settings = {"variants": tuple(table), "control": next(iter(table)), "design": "fixed"} | changes
     better = settings.pop("better", "higher")
     clicks_only = settings.pop("clicks_only", False)
     primary = stats.Outcome("help", "primary", better, clicks_only=clicks_only)

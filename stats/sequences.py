@@ -1,0 +1,163 @@
+"""Confidence sequences: intervals that hold at all times at once, for the ratio of two rates and for one rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaln, expit, log_expit, logit, ndtr
+
+Array = NDArray[np.float64]
+Ends = tuple[float, float | None]
+
+# Constant probabilities: a Beta prior on the label, as wide as a normal of about 0.5 on the log ratio would be
+# about a ratio of 1.3 (kappa = 1/(4 d^2) - 1 with d = 1.3/2.3 - 1/2; statistics by Howard et al. (2021)).
+KAPPA = 58.0
+
+# Changing probabilities: 1,001 equal cells of a normal(0, 0.5) on the log ratio, cut at 3 standard deviations.
+# A coarse grid would make the sequence far too wide at many events: its cells must be narrower than the answer.
+_EDGES = np.linspace(-1.5, 1.5, 1002)
+RATIO_GRID: Array = (_EDGES[1:] + _EDGES[:-1]) / 2
+_MASSES = np.diff(ndtr(_EDGES / 0.5))
+LOG_RATIO_WEIGHTS: Array = np.log(_MASSES / _MASSES.sum())
+
+_HALVINGS = 64
+_FAR = 700.0  # the largest log ratio and log odds that a floating number holds
+
+
+class Labels(NamedTuple):
+    """Pairs of arms by epoch of constant rho: `first`, `second` (.., E) events, `share` rho_i / (rho_i + rho_j)."""
+
+    first: Array
+    second: Array
+    share: Array
+
+
+def ratio_sequence(events_i: Array, events_j: Array, rho_i: Array, rho_j: Array, alpha: float) -> Ends | None:
+    """Return the confidence sequence of the ratio of rate i over rate j, level 1 - alpha at all times at once.
+
+    All arguments (E,), one entry for each epoch of constant probabilities; epochs in which one of the two was
+    closed say nothing. No event of i: the lower end is 0. None of j: the upper end is None, for unbounded. None of
+    either: None, as every ratio fits. The sequence of the reversed ratio is the reciprocal one.
+    """
+    lower, upper = ratio_sequences(labels(*(np.atleast_2d(x) for x in (events_i, events_j, rho_i, rho_j))), alpha)
+    if np.isnan(lower[0]):
+        return None
+    return float(lower[0]), float(upper[0]) if np.isfinite(upper[0]) else None
+
+
+def labels(events_i: Array, events_j: Array, rho_i: Array, rho_j: Array) -> Labels:
+    """Return the labels of pairs, all broadcast to (.., E); epochs in which one of the two was closed have none."""
+    events_i, events_j, rho_i, rho_j = np.broadcast_arrays(events_i, events_j, rho_i, rho_j)
+    both = (rho_i > 0) & (rho_j > 0)
+    share = np.where(both, rho_i, 1.0) / np.where(both, rho_i + rho_j, 2.0)
+    return Labels(np.where(both, events_i, 0.0), np.where(both, events_j, 0.0), share)
+
+
+def ratio_sequences(pairs: Labels, alpha: float) -> tuple[Array, Array]:
+    """Return lower and upper ends for P pairs (P, E): 0 and infinity where open, NaN where there is no event.
+
+    { r : l(r) >= log of the mixture of exp l - log(1/alpha) }, where l is the log likelihood of the labels. Source:
+    Lindon & Malek (2022), NeurIPS, arXiv:2011.03567, section 4, by the method of mixtures of Robbins (1970), Ann Math
+    Statist 41:1397-1409. l is concave in log r, so there are at most two ends.
+    """
+    level = log_mixture(pairs) + np.log(alpha)
+    first, second = pairs.first.sum(axis=-1), pairs.second.sum(axis=-1)
+    top = _bisect(lambda t: _slope(pairs, t), np.full(first.shape, -_FAR), np.full(first.shape, _FAR))
+    lower = _bisect(lambda t: level - log_likelihood(pairs, t), np.full(first.shape, -_FAR), top)
+    upper = _bisect(lambda t: log_likelihood(pairs, t) - level, top, np.full(first.shape, _FAR))
+    empty = first + second == 0
+    low = np.where((first > 0) & (lower > -_FAR), np.exp(lower), 0.0)
+    high = np.where((second > 0) & (upper < _FAR), np.exp(upper), np.inf)
+    return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
+
+
+def covers(pairs: Labels, log_ratio: float, alpha: float) -> NDArray[np.bool_]:
+    """Tell for each pair (..) whether its sequence contains a log ratio; no root is sought."""
+    at = np.full(pairs.first.shape[:-1], log_ratio)
+    return np.asarray(log_likelihood(pairs, at) >= log_mixture(pairs) + np.log(alpha))
+
+
+def log_likelihood(pairs: Labels, log_ratio: Array) -> Array:
+    """Return l(r) - l(1) of pairs (.., E) at log ratios (..): sum of s_i t - (s_i + s_j) log(1 + a (e^t - 1))."""
+    t = log_ratio[..., None]
+    growth = np.logaddexp(np.log1p(-pairs.share), np.log(pairs.share) + t)
+    total: Array = (pairs.first * t - (pairs.first + pairs.second) * growth).sum(axis=-1)
+    return total
+
+
+def log_mixture(pairs: Labels) -> Array:
+    """Return the log of the mixture of exp(l(r) - l(1)) for pairs (.., E): shape (..).
+
+    In closed form where the share is the same in every epoch with events; by the fixed grid otherwise.
+    """
+    events = pairs.first + pairs.second
+    share = np.where(events > 0, pairs.share, np.nan)
+    with np.errstate(invalid="ignore"):
+        low, high = np.fmin.reduce(share, axis=-1), np.fmax.reduce(share, axis=-1)
+    constant = ~(high - low > 1e-12)
+    mixed = np.zeros(constant.shape)
+    if constant.any():
+        mixed[constant] = _beta_mixture(Labels(*(x[constant] for x in pairs)), np.nan_to_num(high[constant], nan=0.5))
+    if not constant.all():
+        mixed[~constant] = _grid_mixture(Labels(*(x[~constant] for x in pairs)))
+    return mixed
+
+
+def _beta_mixture(pairs: Labels, share: Array) -> Array:
+    """Source: Howard, Ramdas, McAuliffe & Sekhon (2021), Ann Statist 49:1055-1080, proposition 7 (beta-binomial)."""
+    first, second = pairs.first.sum(axis=-1), pairs.second.sum(axis=-1)
+    a, b = KAPPA * share, KAPPA * (1 - share)
+    null = first * np.log(share) + second * np.log1p(-share)
+    mixed: Array = betaln(a + first, b + second) - betaln(a, b) - null
+    return mixed
+
+
+def _grid_mixture(pairs: Labels) -> Array:
+    found = np.empty(pairs.first.shape[:-1])
+    for at in np.ndindex(found.shape):
+        first, second, share = (x[at] for x in pairs)
+        growth = np.log1p(share[:, None] * np.expm1(RATIO_GRID))
+        terms = first.sum() * RATIO_GRID - (first + second) @ growth + LOG_RATIO_WEIGHTS
+        peak = terms.max()
+        found[at] = peak + np.log(np.exp(terms - peak).sum())
+    return found
+
+
+def _slope(pairs: Labels, t: Array) -> Array:
+    """Return minus the derivative of l by the log ratio: negative below the maximum, positive above it."""
+    label = expit(t[..., None] + logit(pairs.share))
+    slope: Array = ((pairs.first + pairs.second) * label - pairs.first).sum(axis=-1)
+    return -slope
+
+
+def rate_sequence(x: int, n: int, alpha: float, planning_rate: float | None = None) -> tuple[float, float]:
+    """Return the confidence sequence of one rate, level 1 - alpha at all times at once: x events of n >= 1 units.
+
+    { p : B(a + x, b + n - x) / B(a, b) < p^x (1 - p)^(n - x) / alpha } with Beta(2, 2/p0 - 2) at the planning rate p0,
+    Jeffreys' Beta(1/2, 1/2) without one. Source: Robbins (1970), Ann Math Statist 41:1397-1409, section 3. It assumes
+    that the rate is constant: where it drifts, it describes.
+    """
+    a, b = (0.5, 0.5) if planning_rate is None else (2.0, 2 / planning_rate - 2)
+    level = betaln(a + x, b + n - x) - betaln(a, b) + np.log(alpha)
+
+    def below(t: Array) -> Array:
+        """The log likelihood at the log odds t is under the level."""
+        return np.asarray(level - (x * log_expit(t) + (n - x) * log_expit(-t)))
+
+    top = np.array([_FAR if x == n else -_FAR if x == 0 else np.log(x) - np.log(n - x)])
+    far = np.array([_FAR])
+    lower = 0.0 if x == 0 else float(expit(_bisect(below, -far, top)[0]))
+    upper = 1.0 if x == n else float(expit(_bisect(lambda t: -below(t), top, far)[0]))
+    return lower, upper
+
+
+def _bisect(falls: Callable[[Array], Array], low: Array, high: Array) -> Array:
+    """Return where `falls` changes from positive (at low) to negative (at high), to the last digit."""
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        positive = falls(middle) > 0
+        low, high = np.where(positive, middle, low), np.where(positive, high, middle)
+    return (low + high) / 2

@@ -1,0 +1,135 @@
+"""Confidence sequences: published numbers, an independent integral, and their behaviour at the edges."""
+
+from __future__ import annotations
+
+from math import exp, log
+
+import numpy as np
+import pytest
+import scipy.stats as sps
+from scipy.integrate import quad
+from scipy.optimize import brentq
+
+from stats.ratio import koopman
+from stats.sequences import RATIO_GRID, covers, labels, rate_sequence, ratio_sequence, ratio_sequences
+
+
+def one(*values):
+    return np.array(values, dtype=float)
+
+
+def test_constant_shares_by_direct_integration():
+    """The mixture over theta ~ Beta(58 a, 58 (1 - a)), integrated numerically on the log scale."""
+    s, t, rho = 70, 30, (0.3, 0.2)
+    a = rho[0] / sum(rho)
+    prior = sps.beta(58 * a, 58 * (1 - a))
+
+    def likelihood(theta):
+        return s * log(theta) + t * log(1 - theta)
+
+    top = likelihood(s / (s + t))
+    mixture = top + log(quad(lambda x: prior.pdf(x) * exp(likelihood(x) - top), 1e-9, 1 - 1e-9, points=[0.7])[0])
+    edge = brentq(lambda x: likelihood(x) - mixture - log(0.05), 1e-6, s / (s + t))
+    lower, _ = ratio_sequence(one(s), one(t), one(rho[0]), one(rho[1]), 0.05)
+    assert lower == pytest.approx(edge / (1 - edge) * rho[1] / rho[0], rel=1e-7)
+
+
+def test_changing_shares_by_direct_integration():
+    events, rho = [(40, 20), (30, 60)], [(0.5, 0.25), (0.2, 0.6)]
+    prior = sps.norm(0, 0.5)
+
+    def likelihood(t):
+        thetas = [exp(t) * p / (exp(t) * p + q) for p, q in rho]
+        return sum(s * log(x) + u * log(1 - x) for (s, u), x in zip(events, thetas, strict=True))
+
+    inside = quad(lambda t: prior.pdf(t) * exp(likelihood(t) - likelihood(0)), -1.5, 1.5)[0]
+    level = likelihood(0) + log(inside / (prior.cdf(1.5) - prior.cdf(-1.5))) + log(0.05)
+    first, second, p, q = (one(*(row[k] for row in rows)) for rows in (events, rho) for k in (0, 1))
+    lower, upper = ratio_sequence(first, second, p, q, 0.05)
+    assert likelihood(log(lower)) == pytest.approx(level, abs=1e-4)
+    assert likelihood(log(upper)) == pytest.approx(level, abs=1e-4)
+
+
+def test_both_ways_agree_where_shares_hardly_change():
+    """The grid (normal) and the closed form (beta) are two priors of about the same width."""
+    closed = ratio_sequence(one(100, 100), one(80, 80), one(0.5, 0.5), one(0.5, 0.5), 0.05)
+    grid = ratio_sequence(one(100, 100), one(80, 80), one(0.5, 0.5), one(0.5, 0.5001), 0.05)
+    assert log(grid[1] / grid[0]) == pytest.approx(log(closed[1] / closed[0]), rel=0.08)
+
+
+def test_the_reversed_ratio_is_reciprocal():
+    given = one(12, 30), one(20, 22), one(0.2, 0.5), one(0.4, 0.3)
+    lower, upper = ratio_sequence(*given, 0.05)
+    back = ratio_sequence(given[1], given[0], given[3], given[2], 0.05)
+    assert (lower * back[1], upper * back[0]) == pytest.approx((1, 1))
+
+
+def test_epochs_in_which_one_was_closed_say_nothing():
+    with_closed = ratio_sequence(one(30, 500), one(20, 0), one(0.5, 1), one(0.5, 0), 0.05)
+    assert with_closed == ratio_sequence(one(30), one(20), one(0.5), one(0.5), 0.05)
+
+
+def test_order_of_epochs_does_not_matter():
+    given = [(12, 20, 0.2, 0.4), (30, 22, 0.5, 0.3), (5, 9, 0.1, 0.1)]
+    columns = list(zip(*given, strict=True))
+    turned = list(zip(*given[::-1], strict=True))
+    found, other = (ratio_sequence(*(one(*c) for c in x), 0.05) for x in (columns, turned))
+    assert found == pytest.approx(other, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("events", "known"), [((0, 0), None), ((0, 40), (0.0, True)), ((40, 0), (True, None)), ((1, 1), (True, True))]
+)
+def test_zero_events_leave_an_end_open(events, known):
+    found = ratio_sequence(one(events[0]), one(events[1]), one(0.5), one(0.5), 0.05)
+    if known is None:
+        assert found is None
+        return
+    for end, wanted in zip(found, known, strict=True):
+        assert end == wanted if wanted is not True else 0 < end < 1e6
+
+
+def test_covers_tells_what_the_ends_say():
+    pairs = labels(one(65, 130, 390)[:, None], one(50, 100, 300)[:, None], one(0.5)[None], one(0.5)[None])
+    lower, upper = ratio_sequences(pairs, 0.05)
+    for ratio in (0.9, 1.0, 1.02, 1.03, 1.3, 1.6, 1.7, 2.0):
+        wanted = (lower <= ratio) & (ratio <= upper)
+        assert (covers(pairs, log(ratio), 0.05) == wanted).all()
+
+
+def test_width_against_the_interval_of_a_single_look():
+    """At most 1.6 times as wide, on the log scale, at 700 events; the price grows slowly up to ten million."""
+    prices = []
+    for events in (700, 10_000, 1_000_000, 10_000_000):
+        sequence = ratio_sequence(one(events / 2), one(events / 2), one(0.5), one(0.5), 0.05)
+        interval = koopman(events // 2, events * 50, events // 2, events * 50, 0.05)
+        prices.append(log(sequence[1] / sequence[0]) / log(interval[1] / interval[0]))
+    assert prices[0] <= 1.6
+    assert prices == sorted(prices)
+    assert prices[-1] < 2.6
+
+
+def test_the_grid_is_fine_enough_for_many_events():
+    """With changing shares too the width times the root of the events may grow only slowly."""
+    assert RATIO_GRID.size == 1001
+    widths = []
+    for events in (50_000, 1_000_000, 10_000_000):
+        lower, upper = ratio_sequence(one(events / 4, events / 4), one(events / 4, events / 4), one(0.5, 0.3), one(0.5, 0.31), 0.05)  # fmt: skip
+        widths.append(log(upper / lower) * events**0.5)
+    assert widths[1] / widths[0] < 1.2
+    assert widths[2] / widths[1] < 1.2
+
+
+@pytest.mark.parametrize(("x", "n", "planned"), [(3, 20_000, None), (100, 10_000, 0.01), (7, 50, 0.3)])
+def test_rate_sequence_solves_its_equation(x, n, planned):
+    a, b = (0.5, 0.5) if planned is None else (2, 2 / planned - 2)
+    level = sps.betabinom(n, a, b).logpmf(x) - sps.binom(n, 0.5).logpmf(x) + n * log(0.5) + log(0.05)
+    for end in rate_sequence(x, n, 0.05, planned):
+        assert x * log(end) + (n - x) * np.log1p(-end) == pytest.approx(level, abs=1e-6)
+
+
+def test_rate_sequence_at_the_edges():
+    assert rate_sequence(0, 5_000, 0.05)[0] == 0
+    assert rate_sequence(5_000, 5_000, 0.05)[1] == 1
+    low, high = rate_sequence(1, 10**12, 0.05)
+    assert 0 < low < 1e-12 < high < 1e-10
