@@ -33,7 +33,8 @@ def dunnett_constant(comparisons: int, alpha: float, sided: int = 1) -> float:
 @lru_cache(maxsize=1024)
 def _constant(loadings: tuple[float, ...], alpha: float, sided: int) -> float:
     factors = np.array(loadings)
-    return float(brentq(lambda d: 1 - _inside(d, factors, sided) - alpha, 0.0, 20.0, xtol=1e-13))
+    lowest = -20.0 if sided == 1 else 0.0
+    return float(brentq(lambda d: 1 - _inside(d, factors, sided) - alpha, lowest, 20.0, xtol=1e-13))
 
 
 def _inside(d: float, loadings: Array, sided: int) -> float:

@@ -30,6 +30,16 @@ def conditional_p_values(x1: int, x2: int, share1: float) -> tuple[float, float]
     events = x1 + x2
     if events == 0:
         return 1.0, 1.0
-    low, high = float(bdtr(x1, events, share1)), 1.0 if x1 == 0 else float(bdtrc(x1 - 1, events, share1))
-    seen = max(0.0, low - (0.0 if x1 == 0 else float(bdtr(x1 - 1, events, share1))))
-    return min(1.0, 2 * min(low, high)), min(1.0, 2 * (min(low, high) - seen / 2))
+    smaller = min((_lower, _upper), key=lambda tail: tail(x1, events, share1))
+    tail, beyond = smaller(x1, events, share1), smaller(x1 + (1 if smaller is _upper else -1), events, share1)
+    return min(1.0, 2 * tail), min(1.0, tail + beyond)
+
+
+def _lower(x: int, events: int, share: float) -> float:
+    """Return P(X <= x)."""
+    return 0.0 if x < 0 else float(bdtr(x, events, share))
+
+
+def _upper(x: int, events: int, share: float) -> float:
+    """Return P(X >= x)."""
+    return 1.0 if x <= 0 else 0.0 if x > events else float(bdtrc(x - 1, events, share))

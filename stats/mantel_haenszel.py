@@ -111,10 +111,14 @@ def risk_ratio(tables: Tables) -> Quotient:
 
 
 def ratio_information(tables: Tables) -> Floats:
-    """Return W = sum((m n1 n2 - x1 x2 N)/N^2): the variance of R - r S is r W at the true ratio r."""
+    """Return W = sum((m n1 n2 - x1 x2 N)/N^2): the variance of R - r S is r W at the true ratio r.
+
+    Written as x1 n1 (n2 - x2) + x2 n2 (n1 - x1), of which no term is negative: nothing cancels.
+    """
     t = tables
-    share1, share2 = divided(t.n1, t.n), divided(t.n2, t.n)
-    return np.asarray((t.events * share1 * share2 - divided(t.x1 * t.x2, t.n)).sum(axis=-1))
+    first = divided(t.n1, t.n) * divided(t.x1 * (t.n2 - t.x2), t.n)
+    second = divided(t.n2, t.n) * divided(t.x2 * (t.n1 - t.x1), t.n)
+    return np.asarray((first + second).sum(axis=-1))
 
 
 def risk_terms(t: Tables) -> tuple[Floats, Floats]:
