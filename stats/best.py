@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
+from stats.association import SMALLEST_EXPECTED, smallest_expected
 from stats.plan import Better
 from stats.quadrature import composite
 
 Array = NDArray[np.float64]
 Interval = tuple[float, float]
 
-_Z, _WEIGHTS = composite(np.linspace(-9, 9, 19))
+_Z, _WEIGHTS = composite(np.linspace(-36, 36, 37))
 _DENSITY = _WEIGHTS * np.exp(-_Z * _Z / 2) / sqrt(2 * np.pi)
 
 
@@ -34,19 +35,21 @@ def dunnett_constant(comparisons: int, alpha: float, sided: int = 1) -> float:
 def _constant(loadings: tuple[float, ...], alpha: float, sided: int) -> float:
     factors = np.array(loadings)
     lowest = -20.0 if sided == 1 else 0.0
-    return float(brentq(lambda d: 1 - _inside(d, factors, sided) - alpha, lowest, 20.0, xtol=1e-13))
+    return float(brentq(lambda d: _outside(d, factors, sided) - alpha, lowest, 20.0, xtol=1e-13))
 
 
-def _inside(d: float, loadings: Array, sided: int) -> float:
-    """Return P(all Z_j <= d), or of all |Z_j|, where corr(Z_j, Z_k) is the product of their loadings.
+def _outside(d: float, loadings: Array, sided: int) -> float:
+    """Return P(some Z_j > d), or some |Z_j|, where corr(Z_j, Z_k) is the product of their loadings.
 
     Source: Dunnett & Sobel (1955), Biometrika 42:258-260, eq. 1: the one integral over what the Z_j have in common.
+    Of tails, so that a small probability keeps its digits.
     """
     shared, own = loadings[:, None] * _Z, np.sqrt(1 - loadings**2)[:, None]
-    each = ndtr((d - shared) / own)
+    tail = ndtr((shared - d) / own)
     if sided == 2:
-        each = each - ndtr((-d - shared) / own)
-    return float(np.prod(each, axis=0) @ _DENSITY)
+        tail = tail + ndtr((-d - shared) / own)
+    some = -np.expm1(np.log1p(-np.minimum(tail, 1 - 1e-16)).sum(axis=0))
+    return float(some @ _DENSITY)
 
 
 def _loadings(n: Sequence[int], reference: int) -> tuple[float, ...]:
@@ -64,7 +67,8 @@ def _gap(x: Sequence[int], n: Sequence[int], i: int, j: int) -> tuple[float, flo
 def dunnett_p_values(x: Sequence[int], n: Sequence[int], control: int) -> list[float | None]:
     """Return the two-sided p-value of every arm against the control, in arm order, adjusted for all of them.
 
-    None for the control itself, and where neither arm has an event, or every unit has one. Every n >= 1.
+    None for the control itself, and where a cell of the pair's table is expected to be under 5, as the normal
+    distribution does not hold there. Every n >= 1.
 
     Source: Dunnett (1955), as above, with the z-values of rates (standard error under equality) in place of t. It
     is not `scipy.stats.dunnett`, which takes samples of normal measurements with a common variance.
@@ -72,8 +76,12 @@ def dunnett_p_values(x: Sequence[int], n: Sequence[int], control: int) -> list[f
     loadings = np.array(_loadings(n, control))
     found: list[float | None] = []
     for arm in range(len(n)):
-        gap, error = (0.0, 0.0) if arm == control else _gap(x, n, arm, control)
-        found.append(max(0.0, 1 - _inside(abs(gap) / error, loadings, 2)) if error > 0 else None)
+        both = [x[arm], x[control]], [n[arm], n[control]]
+        if arm == control or smallest_expected(*both) < SMALLEST_EXPECTED:
+            found.append(None)
+            continue
+        gap, error = _gap(x, n, arm, control)
+        found.append(_outside(abs(gap) / error, loadings, 2))
     return found
 
 

@@ -177,9 +177,12 @@ def _between(labels: Ints, off: Floats, views: Floats, arms: int) -> Floats:
 def all_sequences(rho: Floats) -> tuple[Ints, Floats]:
     """Return every label sequence (R, B) that rho (B, K) allows, and the probability (R,) of each."""
     open_arms = [np.flatnonzero(row > 0) for row in rho]
-    sizes = tuple(len(arms) for arms in open_arms)
-    chosen = np.unravel_index(np.arange(prod(sizes)), sizes)
-    labels = np.stack([arms[at] for arms, at in zip(open_arms, chosen, strict=True)], axis=1)
+    labels = np.tile([arms[0] for arms in open_arms], (prod(len(arms) for arms in open_arms), 1))
+    several = [at for at, arms in enumerate(open_arms) if len(arms) > 1]  # numpy counts in at most 64 dimensions
+    sizes = tuple(len(open_arms[at]) for at in several)
+    chosen = np.unravel_index(np.arange(len(labels)), sizes) if sizes else ()
+    for at, drawn in zip(several, chosen, strict=True):
+        labels[:, at] = open_arms[at][drawn]
     return labels, rho[np.arange(len(rho)), labels].prod(axis=1)
 
 

@@ -62,16 +62,17 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The tables of two arms, one per phase where weights changed, and their p-value.
+    """The tables of two arms, one per phase where weights changed, with their intervals and p-value.
 
     `withheld` is the code why they have no intervals and no p-value, `p_code` why they have no p-value; both
-    None when they have.
+    None when they have. `intervals` are those of `INTERVALS`, in that order, empty when withheld.
     """
 
     tables: tuple[Table, ...]
     withheld: str | None
     p_value: float | None
     p_code: str | None
+    intervals: tuple[Interval | None, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -82,7 +83,22 @@ class Comparison:
     def reversed(self) -> Comparison:
         """The same comparison with the arms changed over."""
         tables = tuple(Table(t.x2, t.n2, t.x1, t.n1) for t in self.tables)
-        return Comparison(tables, self.withheld, self.p_value, self.p_code)
+        turned = tuple(turn(interval) for turn, interval in zip(_TURNS, self.intervals, strict=False))
+        return Comparison(tables, self.withheld, self.p_value, self.p_code, turned)
+
+
+def _reciprocal(interval: Interval | None) -> Interval | None:
+    if interval is None:
+        return None
+    lower, upper = interval
+    return 0.0 if upper is None else 1 / upper, 1 / lower if lower else None
+
+
+def _negated(interval: Interval | None) -> Interval | None:
+    return None if interval is None or None in interval else (-interval[1], -interval[0])  # type: ignore[operator]
+
+
+_TURNS = (_reciprocal, _reciprocal, _negated, _negated)
 
 
 def arms_of(plan: Plan, reading: Reading, notes: Notes) -> tuple[Arm, ...]:
@@ -126,10 +142,17 @@ def _comparison(pair: tuple[str, str], plan: Plan, counts: Counts, outcome: str,
     tables = tuple(_table(pair, sums, group) for group in groups)
     withheld = gate.no_labels or (None if same else "weights-changed")
     made = Comparison(tables, withheld, None, None)
-    if gate.blocks and not made.empty:
+    if made.empty:
+        return replace(made, p_code="no-units")
+    if gate.blocks:
         return _by_blocks(made, pair, plan, counts, outcome, gate)
-    code = "no-units" if made.empty else withheld or gate.no_p
-    return Comparison(tables, withheld, pair_p_value(*tables[0]) if code is None else None, code)
+    code = withheld or gate.no_p
+    p_value = pair_p_value(*tables[0]) if code is None else None
+    return Comparison(tables, withheld, p_value, code, () if withheld else _intervals(tables[0], plan.alpha))
+
+
+def _intervals(table: Table, alpha: float) -> tuple[Interval | None, ...]:
+    return tuple(interval(*table, alpha) for interval in (koopman, odds_ratio_interval, newcombe, miettinen_nurminen))
 
 
 def _by_blocks(
@@ -150,12 +173,11 @@ def pairs_of(
     reading: Reading, compared: Mapping[tuple[str, str], Comparison], gate: Gate, notes: Notes
 ) -> tuple[Pair, ...]:
     """Return every ordered pair of variants; p-values are adjusted over all unordered ones."""
-    alpha = reading.plan.alpha
     adjusted = holm({pair: made.p_value for pair, made in compared.items() if made.p_value is not None})
     plain = (
-        _pair((a, b), compared[a, b], adjusted.get((a, b)), alpha, notes)
+        _pair((a, b), compared[a, b], adjusted.get((a, b)), notes)
         if (a, b) in compared
-        else _pair((a, b), compared[b, a].reversed, adjusted.get((b, a)), alpha, notes)
+        else _pair((a, b), compared[b, a].reversed, adjusted.get((b, a)), notes)
         for a, b in permutations(reading.plan.variants, 2)
     )
     return tuple(_with_evidence(pair, reading, gate, notes) for pair in plain)
@@ -187,7 +209,7 @@ def _sequence(reading: Reading, at: tuple[int, int], notes: Notes, where: str) -
     return lower, None if isinf(upper) else upper
 
 
-def _pair(pair: tuple[str, str], made: Comparison, adjusted: float | None, alpha: float, notes: Notes) -> Pair:
+def _pair(pair: tuple[str, str], made: Comparison, adjusted: float | None, notes: Notes) -> Pair:
     where = "/".join(pair)
     if made.p_code:
         notes.add_all(made.p_code, _paths(P_VALUES[1:] if made.p_code == "always-valid" else P_VALUES), where)
@@ -197,7 +219,7 @@ def _pair(pair: tuple[str, str], made: Comparison, adjusted: float | None, alpha
     found = estimates(made.tables)
     notes.add_all("unbounded", _paths(found.unbounded), where)
     notes.add_all("no-events", _paths(found.empty), where)
-    ratio_ci, odds_ratio_ci, difference_ci, difference_ci_score = _intervals(made, alpha, notes, where)
+    ratio_ci, odds_ratio_ci, difference_ci, difference_ci_score = _noted(made, notes, where)
     return Pair(
         *pair,
         ratio=found.ratio,
@@ -214,19 +236,17 @@ def _pair(pair: tuple[str, str], made: Comparison, adjusted: float | None, alpha
     )
 
 
-def _intervals(made: Comparison, alpha: float, notes: Notes, where: str) -> tuple[Interval | None, ...]:
-    """Return those of `INTERVALS`, in that order."""
+def _noted(made: Comparison, notes: Notes, where: str) -> tuple[Interval | None, ...]:
+    """Return the intervals of `INTERVALS`, in that order, and note why one is missing or unbounded."""
     if made.withheld:
         notes.add_all(made.withheld, _paths(INTERVALS), where)
         return (None,) * len(INTERVALS)
-    (table,) = made.tables
-    found = tuple(interval(*table, alpha) for interval in (koopman, odds_ratio_interval, newcombe, miettinen_nurminen))
-    for name, interval in zip(INTERVALS, found, strict=True):
+    for name, interval in zip(INTERVALS, made.intervals, strict=True):
         if interval is None:
             notes.add("no-events", f"pairs[].{name}", where)
         elif interval[1] is None:
             notes.add("unbounded", f"pairs[].{name}", where)
-    return found
+    return made.intervals
 
 
 def _by_events(made: Comparison, notes: Notes, where: str) -> float | None:

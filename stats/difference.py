@@ -86,12 +86,11 @@ def _smaller_rate(x1: int, f1: int, x2: int, f2: int, d: float) -> float:
     p = p if low < p < high else top / 2
     for _ in range(200):
         value, slope = _cubic(p, x1, f1, x2, f2, d)
+        if abs(value) <= -1e-12 * slope * p:  # Newton's next step would be the square of this one
+            return p
         low, high = (p, high) if value > 0 else (low, p)
         following = p - value / slope if slope < 0 else low
-        following = following if low < following < high else (low + high) / 2
-        if abs(following - p) <= 1e-15 * p:
-            break
-        p = following
+        p = following if low < following < high else (low + high) / 2
     return p
 
 

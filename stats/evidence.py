@@ -13,6 +13,7 @@ Arrays: R runs at once (a report is one run, a simulation many), B batches, K ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 from typing import Any
 
 import numpy as np
@@ -140,11 +141,19 @@ def winners(state: State, open_arms: Flags | None = None) -> NDArray[np.int64]:
     """Return the winner's index for each run, or -1: shape (R,).
 
     A winner is the one open arm that is left, once at least one arm has been eliminated and the global evidence
-    has spoken: where all arms are equal every one of them is best, and only the global evidence keeps alpha.
+    has spoken: where all arms are equal every one of them is best, and only the global evidence keeps alpha. It
+    needs units of its own; and where somebody closed an arm that was never eliminated, evidence of 1/alpha against
+    each of the other open arms, as these may have been ruled out by the arm that is closed.
     """
-    left = ~state.eliminated if open_arms is None else ~state.eliminated & open_arms
-    won = (left.sum(axis=1) == 1) & state.decisive & state.eliminated.any(axis=1)
-    return np.where(won, left.argmax(axis=1), -1)
+    is_open = np.broadcast_to(True if open_arms is None else open_arms, state.eliminated.shape)
+    left = ~state.eliminated & is_open
+    first = left.argmax(axis=1)
+    row = np.arange(len(first))
+    gone = (~is_open & ~state.eliminated & (state.units > 0)).any(axis=1)
+    rivals = is_open & (np.arange(left.shape[1]) != first[:, None])
+    ahead = ((state.peak[row, first] >= -log(state.alpha)) | ~rivals).all(axis=1)
+    won = (left.sum(axis=1) == 1) & state.decisive & state.eliminated.any(axis=1) & (state.units[row, first] > 0)
+    return np.where(won & (ahead | ~gone), first, -1)
 
 
 def _before(old: Array, new: Array) -> Array:

@@ -21,8 +21,13 @@ NAMES = ("probability_best", "expected_loss_per_10000", "shrunken_rate")
 
 
 def expected(reading: Reading, counts: Counts, arms: Sequence[Arm], gate: Gate, notes: Notes) -> tuple[Arm, ...]:
-    """Return the arms with the numbers of `NAMES`: for the open arms with units, compared as `standardised` says."""
+    """Return the arms with the numbers of `NAMES`, compared as `standardised` says.
+
+    The open arms with units; where fewer than two of them are left, all arms with units.
+    """
     still_open = counts.open_arms(reading.plan.variants)
+    if sum(arm.variant in still_open and arm.units > 0 for arm in arms) < 2:
+        still_open = reading.plan.variants
     codes = {arm.variant: gate.no_labels or _missing(arm, still_open) for arm in arms}
     chosen = [k for k, arm in enumerate(arms) if codes[arm.variant] is None]
     rates = standardised(reading.path, chosen) if len(chosen) > 1 else None

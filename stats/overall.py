@@ -76,7 +76,7 @@ def multiplicity(plan: Plan, counts: Counts, pairs: tuple[Pair, ...], gate: Gate
             code = gate.no_labels or gate.no_p or _why_not(by_arms[arm, plan.control])
             notes.add_all(code, _ADJUSTED, where)
         if by_dunnett.get(arm, 1) is None:
-            notes.add("no-events", "multiplicity.adjusted[].p_value_dunnett", where)
+            notes.add("too-few-events", "multiplicity.adjusted[].p_value_dunnett", where)
         if arm not in by_fdr:
             notes.add(gate.no_labels or gate.no_p or "no-units", "multiplicity.adjusted[].p_value_fdr", where)
     adjusted = (

@@ -49,7 +49,10 @@ def tipping_point(reading: Reading, counts: Counts, status: Status, arms: tuple[
         judge = _sequential if reading.plan.design == "sequential" else _fixed
         return judge(reading, path, forged, winner, open_arms)
 
-    return Tipping(_smallest(stands, most), arms[0])
+    found = _smallest(stands, most)
+    if found is None:
+        notes.add("no-tipping-point", "tipping_point")
+    return Tipping(found, arms[0])
 
 
 def _smallest(stands: Callable[[NDArray[np.int64]], Flags], most: int) -> int | None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
+from stats import Cell, Counts, Outcome, Plan, report
 from stats.evidence import GRID, LOG_WEIGHTS, dirichlet, follow, start, winners
 
 EQUAL = np.full((1, 1, 3), 1 / 3)
@@ -181,3 +182,39 @@ def test_any_size_stays_finite(scale):
     state, steps = follow(start(1, 3, 0.05), given, given * 2 + 1, EQUAL)
     for found in (steps.log_e, steps.log_wealth, steps.log_dirichlet, steps.log_global, state.likelihood):
         assert np.isfinite(found).all()
+
+
+def course(arms, *phases):
+    """A report of phases (shares, then (events, units) of each arm)."""
+    shares = {number: dict(zip(arms, share, strict=True)) for number, (share, _) in enumerate(phases, 1)}
+    cells = tuple(
+        Cell(arm, number, f"day {number}", "", "", n, n, {"help": x})
+        for number, (_, table) in enumerate(phases, 1)
+        for arm, (x, n) in zip(arms, table, strict=True)
+    )
+    return report(Plan(tuple(arms), arms[0], (Outcome("help", "primary"),)), Counts(cells, shares=shares))
+
+
+def test_an_arm_without_a_unit_never_wins():
+    table = [("v0", 0, 0), ("v1", 500, 10_000), ("v2", 100, 10_000)]
+    cells = tuple(Cell(arm, 1, "", "", "", n, n, {"help": x}) for arm, x, n in table)
+    made = report(Plan(("v0", "v1", "v2"), "v1", (Outcome("help", "primary"),), rho="observed"), Counts(cells))
+    assert made.status == "narrowed"
+
+
+def test_an_arm_that_was_never_shown_better_does_not_win_because_its_rival_was_closed():
+    """a is out because of b; then b is closed by hand. c is left, and nothing says that it is better than a."""
+    third = (1 / 3, 1 / 3, 1 / 3)
+    made = course(
+        "abc", (third, ((100, 10_000), (175, 10_000), (135, 10_000))), ((0.5, 0, 0.5), ((10, 999), (0, 0), (10, 999)))
+    )
+    assert made.path[-1].eliminated == ("a",)
+    assert (made.status, made.status_arms) == ("narrowed", ("c",))
+
+
+def test_an_arm_that_was_shown_better_wins_although_another_was_closed():
+    third = (1 / 3, 1 / 3, 1 / 3)
+    made = course(
+        "abc", (third, ((100, 10_000), (200, 10_000), (220, 10_000))), ((0.5, 0, 0.5), ((10, 999), (0, 0), (22, 999)))
+    )
+    assert (made.status, made.status_arms) == ("winner", ("c",))
