@@ -23,6 +23,7 @@ COMMANDS = {
     "replay": "Play a published trial's counts through the HTTP API.",
     "results": "Show an experiment's result.",
     "serve": "Serve over HTTP.",
+    "tick": "Close variants that are ruled out, where the plan drops losers.",
 }
 
 

@@ -43,6 +43,9 @@ SETTINGS = {
     "staff_anywhere": Setting(
         "SIGNPOST_STAFF_ANYWHERE", "0", "0 or 1", "1: serve staff surfaces beyond loopback, behind a gate of your own"
     ),
+    "tick": Setting(
+        "SIGNPOST_TICK", "1", "0 or 1", "0: staff surfaces close no variants by themselves; run `signpost tick` daily"
+    ),
     "trusted_proxies": Setting("SIGNPOST_TRUSTED_PROXIES", "0", "proxies", "proxies in front whose headers are true"),
     "help_file": Setting("SIGNPOST_HELP_FILE", "", "file", "the help directory; empty: the library's"),
     "fallback_file": Setting("SIGNPOST_FALLBACK_FILE", "", "file", "the fallback messages; empty: the library's"),
@@ -71,6 +74,7 @@ class Settings:
     durability: str
     browser_requests: int
     staff_anywhere: bool
+    tick: bool
     trusted_proxies: int
     help_file: Path | None
     fallback_file: Path | None
@@ -104,6 +108,7 @@ class Settings:
             durability=raw["durability"],
             browser_requests=_number("browser_requests", raw, 0, 10**9),
             staff_anywhere=bool(_number("staff_anywhere", raw, 0, 1)),
+            tick=bool(_number("tick", raw, 0, 1)),
             trusted_proxies=_number("trusted_proxies", raw, 0, 9),
             help_file=Path(raw["help_file"]) if raw["help_file"] else None,
             fallback_file=Path(raw["fallback_file"]) if raw["fallback_file"] else None,

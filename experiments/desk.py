@@ -12,7 +12,7 @@ from typing import Any
 from experiments import lifecycle, spec
 from experiments.access import ApiKey, Kind, new_key
 from experiments.errors import InvalidInput, NotFound
-from experiments.lifecycle import Actor, Change
+from experiments.lifecycle import Actor, Adaptation, Change
 from experiments.model import Experiment
 from experiments.runtime import Runtime
 
@@ -37,6 +37,16 @@ def act(runtime: Runtime, key: str, name: str, actor: Actor, options: Mapping[st
     """Make one transition. `options` are those of the act: traffic, weights, variant, adopt, simulated."""
     experiment = runtime.store.documents.experiment(key)
     return runtime.store.documents.save(_change(runtime, experiment, name, actor, dict(options or {})))
+
+
+def adapt(runtime: Runtime, key: str, wanted: Adaptation, actor: Actor) -> Experiment:
+    """Give new units the shares that sealed counts ask for. Raises Stale, and changes nothing, if somebody was first.
+
+    Version and phase are compared with those the wish was made for, and the save compares the revision: of several
+    that want the same one does it.
+    """
+    experiment = runtime.store.documents.experiment(key)
+    return runtime.store.documents.save(lifecycle.adapt(experiment, actor, wanted))
 
 
 def _change(runtime: Runtime, experiment: Experiment, name: str, actor: Actor, options: dict[str, Any]) -> Change:

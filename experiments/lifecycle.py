@@ -6,12 +6,11 @@ Pure: every transition takes an experiment and returns the next value with its l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.errors import InvalidInput, NotFound, Refused
+from experiments.errors import InvalidInput, NotFound, Refused, Stale
 from experiments.model import DAY, Experiment, LogEntry, Phase, State, Version, day_of
 from experiments.spec import Definition, content_hash
 
@@ -31,6 +30,25 @@ class Change:
 
     experiment: Experiment
     entry: LogEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """New shares that follow from sealed counts.
+
+    version, phase  numbers of what they were made for
+    sealed          the last day they rest on
+    weights         basis points in file order, 0 for closed variants
+    closed          positions of the closed variants
+    told            what the log keeps beside the new weights
+    """
+
+    version: int
+    phase: int
+    sealed: int
+    weights: tuple[int, ...]
+    closed: frozenset[int]
+    told: Mapping[str, str | int] = field(default_factory=dict)
 
 
 def apply(experiment: Experiment | None, definition: Definition, actor: Actor, *, version_id: int) -> Change:
@@ -111,8 +129,7 @@ def set_weights(experiment: Experiment, actor: Actor, weights: Sequence[int]) ->
         raise InvalidInput(f"give {wanted} weights of 0 or more that sum to 10000", pointer="/weights")
     if weights[version.definition.index_of(version.definition.control) or 0] == 0:
         raise InvalidInput("the control needs a weight above 0", pointer="/weights")
-    changed = [b.started for a, b in pairwise(version.phases) if a.weights != b.weights]
-    if changed and actor.now - changed[-1] < DAY:
+    if version.weights_changed is not None and actor.now - version.weights_changed < DAY:
         raise Refused("weights change at most once a day", code="too-soon")
     told: dict[str, str | int] = {"weights": ",".join(map(str, weights))}
     return _new_phase(experiment, version, "set-weights", actor, {"weights": tuple(weights)}, told)
@@ -130,6 +147,28 @@ def close_arm(experiment: Experiment, actor: Actor, variant: str) -> Change:
         raise Refused(f"'{variant}' is closed already")
     closed = version.phase.closed | {index}
     return _new_phase(experiment, version, "close-arm", actor, {"closed": closed}, {"variant": variant})
+
+
+def adapt(experiment: Experiment, actor: Actor, wanted: Adaptation) -> Change:
+    """Close variants and change the shares in one phase, as sealed counts ask for; for the machine, once for a day.
+
+    Raises Stale when the version that runs, or its phase, is no longer the one that the wish was made for.
+    """
+    version = _running(experiment, "adapt")
+    if version.definition.plan.allocation != "drop-losers":
+        raise Refused("the plan does not say 'allocation: drop-losers', so the machine closes nothing")
+    if (version.number, version.phase.number) != (wanted.version, wanted.phase):
+        raise Stale("the experiment has another version or phase by now; look at its counts again")
+    if not version.is_sealed(wanted.sealed, actor.now):
+        raise Refused("shares follow sealed days only, and this one is not sealed", code="not-sealed")
+    if version.phase.adapted is not None and wanted.sealed <= version.phase.adapted:
+        raise Refused("the shares follow this sealed day already", code="too-soon")
+    if version.weights_changed is not None and day_of(version.weights_changed) == day_of(actor.now):
+        raise Refused("the weights were changed today; they change at most once a day", code="too-soon")
+    _sound(version, wanted)
+    update = {"weights": wanted.weights, "closed": wanted.closed, "adapted": wanted.sealed}
+    told = {"weights": ",".join(map(str, wanted.weights)), **wanted.told}
+    return _new_phase(experiment, version, "adapt", actor, update, told)
 
 
 def suspend(experiment: Experiment, actor: Actor) -> Change:
@@ -187,6 +226,18 @@ def _in(experiment: Experiment, act: str, *states: State) -> Version:
 
 def _running(experiment: Experiment, act: str) -> Version:
     return _in(experiment, act, "running")
+
+
+def _sound(version: Version, wanted: Adaptation) -> None:
+    """Hold the machine's shares against what may never happen, whatever the counts say."""
+    weights, size = wanted.weights, len(version.definition.variants)
+    control = version.definition.index_of(version.definition.control) or 0
+    if control in wanted.closed or len(weights) != size or weights[control] <= 0:
+        raise Refused("the control is never closed: without it nothing can be compared", code="control-needed")
+    if not version.phase.closed <= wanted.closed:
+        raise Refused("a closed variant stays closed")
+    if sum(weights) != 10_000 or min(weights) < 0 or any(weights[index] for index in wanted.closed):
+        raise InvalidInput("weights sum to 10000, and closed variants have none", pointer="/weights")
 
 
 def _ethics_hold(definition: Definition, actor: Actor) -> None:

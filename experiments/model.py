@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -35,13 +36,17 @@ class Record(BaseModel):
 
 
 class Phase(Record):
-    """A stretch with constant assignment probabilities: `weights` and `traffic` in basis points."""
+    """A stretch with constant assignment probabilities: `weights` and `traffic` in basis points.
+
+    `adapted` is the last sealed day on which the machine has changed the shares by then, None while it has not.
+    """
 
     number: int
     started: int
     weights: tuple[int, ...]
     traffic: int
     closed: frozenset[int] = frozenset()
+    adapted: int | None = None
 
     def shares(self) -> tuple[float, ...]:
         """Assignment probability of each variant, in file order: its weight over the open weights' sum."""
@@ -76,6 +81,22 @@ class Version(Record):
         return self.phases[-1]
 
     @property
+    def weights_asked(self) -> tuple[int, ...]:
+        """The weights that people set last: what the machine has made of them since is left out."""
+        by_people = [
+            after.weights
+            for before, after in pairwise(self.phases)
+            if after.weights != before.weights and after.adapted == before.adapted
+        ]
+        return by_people[-1] if by_people else self.phases[0].weights
+
+    @property
+    def weights_changed(self) -> int | None:
+        """When the weights last changed, in unix seconds; None while they are those of the start."""
+        changed = [after.started for before, after in pairwise(self.phases) if after.weights != before.weights]
+        return changed[-1] if changed else None
+
+    @property
     def shards(self) -> int:
         return len(self.tags)
 
@@ -90,6 +111,10 @@ class Version(Record):
 
     def is_sealed(self, day: int, now: float) -> bool:
         return now >= self.sealed_at(day)
+
+    def last_sealed(self, now: float) -> int | None:
+        """Return the last day of the version that is sealed; None while none is."""
+        return max((day for day in self.days(now) if self.is_sealed(day, now)), default=None)
 
     def open_days(self, now: float) -> tuple[int, ...]:
         """Days whose rows may still change, newest first: today and those not yet sealed."""

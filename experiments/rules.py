@@ -180,6 +180,9 @@ def _looks(document: Document) -> Found:
     for name in ("looks", "spending"):
         if name in plan and plan.get("design", "sequential") != "looks":
             yield Violation(f"/plan/{name}", "unknown-field", f"{name} belongs to 'design: looks' only")
+    if plan.get("design") == "looks" and document.get("unit") == "block":
+        detail = "'design: looks' needs units that are independent; use 'fixed' or 'sequential' with 'unit: block'"
+        yield Violation("/plan/design", "invalid-value", detail)
 
 
 def _some_traffic(document: Document) -> Found:

@@ -65,7 +65,8 @@ def _named(arms: Iterable[str]) -> str:
 
 def guarantee(report: Mapping[str, Any]) -> str:
     """What the rule promises, in one sentence."""
-    return GUARANTEES[report["design"]].format(n=f"{100 * report['alpha']:g}", looks=len(report["looks"]))
+    looks = max((look["number"] for look in report["looks"]), default=0)
+    return GUARANTEES[report["design"]].format(n=f"{100 * report['alpha']:g}", looks=looks)
 
 
 def estimate(report: Mapping[str, Any]) -> str | None:
@@ -85,8 +86,6 @@ def tipping(report: Mapping[str, Any]) -> str | None:
     number, arm = report["tipping_point"], report["tipping_arm"]
     if number is None:
         return None
-    if number == 0:
-        return "The verdict rests on an earlier day; the counts of today alone would no longer carry it."
     total = next(found["conversions"] for found in report["arms"] if found["variant"] == arm)
     return f"The verdict would fall if {number} of the {total} reports counted for “{arm}” were false."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import sqrt
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,9 @@ from stats.quadrature import composite
 Array = NDArray[np.float64]
 Interval = tuple[float, float]
 
-_Z, _WEIGHTS = composite(np.linspace(-36, 36, 37))
-_DENSITY = _WEIGHTS * np.exp(-_Z * _Z / 2) / sqrt(2 * np.pi)
+_REACH = 9  # standard deviations: what lies further out is nothing
+_STEEP = 0.3  # a tail that changes faster than this along the integral gets panels of its own
+_STEP = np.array([-8.0, -4, -2, 0, 2, 4, 8])  # in its standard deviations: within these it goes from 0 to 1
 
 
 def dunnett_constant(comparisons: int, alpha: float, sided: int = 1) -> float:
@@ -44,12 +45,22 @@ def _outside(d: float, loadings: Array, sided: int) -> float:
     Source: Dunnett & Sobel (1955), Biometrika 42:258-260, eq. 1: the one integral over what the Z_j have in common.
     Of tails, so that a small probability keeps its digits.
     """
-    shared, own = loadings[:, None] * _Z, np.sqrt(1 - loadings**2)[:, None]
+    own = np.sqrt(1 - loadings**2)[:, None]
+    z, weights = composite(_edges(d, loadings[:, None], own))
+    shared = loadings[:, None] * z
     tail = ndtr((shared - d) / own)
     if sided == 2:
         tail = tail + ndtr((-d - shared) / own)
     some = -np.expm1(np.log1p(-np.minimum(tail, 1 - 1e-16)).sum(axis=0))
-    return float(some @ _DENSITY)
+    return float(some @ (weights * np.exp(-z * z / 2))) / sqrt(2 * np.pi)
+
+
+def _edges(d: float, loadings: Array, own: Array) -> Array:
+    """Return the panels: of width 1, and finer where a tail changes steeply."""
+    end = min(_REACH + abs(d), 36.0)
+    steep = own < _STEEP * loadings
+    steps = (np.array([d, -d])[:, None, None] + own[steep, None] * _STEP) / loadings[steep, None]
+    return np.unique(np.concatenate([np.linspace(-end, end, 2 * ceil(end) + 1), np.clip(steps.ravel(), -end, end)]))
 
 
 def _loadings(n: Sequence[int], reference: int) -> tuple[float, ...]:

@@ -70,7 +70,10 @@ def _followed(plan: Plan, outcome: Outcome, path: Path) -> tuple[State, Steps | 
 
 
 def _labels(phases: Path, first: Indices, second: Indices) -> Labels:
-    rho, inverse = np.unique(phases.rho, axis=0, return_inverse=True)
-    events = np.zeros_like(rho)
-    np.add.at(events, inverse, phases.events)
+    """Return the labels of pairs: phases of one rho are one epoch, in the order in which they began."""
+    _, begin, epoch = np.unique(phases.rho, axis=0, return_index=True, return_inverse=True)
+    events = np.zeros((len(begin), phases.rho.shape[1]))
+    np.add.at(events, epoch, phases.events)
+    order = np.argsort(begin)
+    rho, events = phases.rho[begin[order]], events[order]
     return labels(events[:, first].T, events[:, second].T, rho[:, first].T, rho[:, second].T)

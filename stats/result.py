@@ -256,7 +256,7 @@ class Adjusted:
     """One comparison with the control.
 
     p_value_adjusted  Holm's, within the family of all comparisons with the control
-    p_value_dunnett   Dunnett's, for rates, in the same family
+    p_value_dunnett   Dunnett's, for rates, in the same family, over the phases in which all variants were open
     p_value_fdr       Benjamini and Hochberg's, in the same family
     """
 

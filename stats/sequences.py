@@ -7,28 +7,28 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, expit, log_expit, logit, ndtr
+from scipy.special import betaln, expit, log_expit, logit
 
 Array = NDArray[np.float64]
 Ends = tuple[float, float | None]
 
-# Constant probabilities: a Beta prior on the label, as wide as a normal of about 0.5 on the log ratio would be
-# about a ratio of 1.3 (kappa = 1/(4 d^2) - 1 with d = 1.3/2.3 - 1/2; statistics by Howard et al. (2021)).
+# The prior: Beta(58 a, 58 (1 - a)) on the label of the first epoch, whose share is a. It is tuned to a ratio of 1.3
+# (kappa = 1/(4 d^2) - 1 with d = 1.3/2.3 - 1/2; Howard et al. (2021)). It is worth 58 labels seen before the first.
 KAPPA = 58.0
 
-# Changing probabilities: 1,001 equal cells of a normal(0, 0.5) on the log ratio, cut at 3 standard deviations.
-# A coarse grid would make the sequence far too wide at many events: its cells must be narrower than the answer.
-_EDGES = np.linspace(-1.5, 1.5, 1002)
-RATIO_GRID: Array = (_EDGES[1:] + _EDGES[:-1]) / 2
-_MASSES = np.diff(ndtr(_EDGES / 0.5))
-LOG_RATIO_WEIGHTS: Array = np.log(_MASSES / _MASSES.sum())
+# Changing probabilities: the integral over the log ratio, by this many points over this many widths of its peak, and
+# as far as a tail that falls like e^(-A x) takes to lose this many natural logarithms.
+_POINTS, _WIDTHS, _TAIL = 161, 12.0, 42.0
 
 _HALVINGS = 64
 _FAR = 700.0  # the largest log ratio and log odds that a floating number holds
 
 
 class Labels(NamedTuple):
-    """Pairs of arms by epoch of constant rho: `first`, `second` (.., E) events, `share` rho_i / (rho_i + rho_j)."""
+    """Pairs of arms by epoch of constant rho, the earliest first, as the prior speaks of its share.
+
+    first, second  (.., E) events;   share  (.., E) rho_i / (rho_i + rho_j)
+    """
 
     first: Array
     second: Array
@@ -38,8 +38,8 @@ class Labels(NamedTuple):
 def ratio_sequence(events_i: Array, events_j: Array, rho_i: Array, rho_j: Array, alpha: float) -> Ends | None:
     """Return the confidence sequence of the ratio of rate i over rate j, level 1 - alpha at all times at once.
 
-    All arguments (E,), one entry for each epoch of constant probabilities; epochs in which one of the two was
-    closed say nothing. No event of i: the lower end is 0. None of j: the upper end is None, for unbounded. None of
+    All arguments (E,), one entry for each epoch of constant probabilities, in order; epochs in which one of the two
+    was closed say nothing. No event of i: the lower end is 0. None of j: the upper end is None, for unbounded. None of
     either: None, as every ratio fits. The sequence of the reversed ratio is the reciprocal one.
     """
     lower, upper = ratio_sequences(labels(*(np.atleast_2d(x) for x in (events_i, events_j, rho_i, rho_j))), alpha)
@@ -49,10 +49,15 @@ def ratio_sequence(events_i: Array, events_j: Array, rho_i: Array, rho_j: Array,
 
 
 def labels(events_i: Array, events_j: Array, rho_i: Array, rho_j: Array) -> Labels:
-    """Return the labels of pairs, all broadcast to (.., E); epochs in which one of the two was closed have none."""
+    """Return the labels of pairs, all broadcast to (.., E), epochs in the order in which they began.
+
+    Epochs in which one of the two was closed have no labels; they are given the share of the first that has.
+    """
     events_i, events_j, rho_i, rho_j = np.broadcast_arrays(events_i, events_j, rho_i, rho_j)
     both = (rho_i > 0) & (rho_j > 0)
     share = np.where(both, rho_i, 1.0) / np.where(both, rho_i + rho_j, 2.0)
+    started = np.take_along_axis(share, both.argmax(axis=-1)[..., None], axis=-1)
+    share = np.where(both, share, started)
     return Labels(np.where(both, events_i, 0.0), np.where(both, events_j, 0.0), share)
 
 
@@ -91,39 +96,51 @@ def log_likelihood(pairs: Labels, log_ratio: Array) -> Array:
 def log_mixture(pairs: Labels) -> Array:
     """Return the log of the mixture of exp(l(r) - l(1)) for pairs (.., E): shape (..).
 
-    In closed form where the share is the same in every epoch with events; by the fixed grid otherwise.
+    In closed form while the share is that of the first epoch, by quadrature from then on. Both are the same integral
+    over the same prior, which is fixed before the first label: one martingale, whenever the shares change.
     """
-    events = pairs.first + pairs.second
-    share = np.where(events > 0, pairs.share, np.nan)
-    with np.errstate(invalid="ignore"):
-        low, high = np.fmin.reduce(share, axis=-1), np.fmax.reduce(share, axis=-1)
-    constant = ~(high - low > 1e-12)
+    moved = (pairs.first + pairs.second > 0) & (np.abs(pairs.share - pairs.share[..., :1]) > 1e-12)
+    constant = ~moved.any(axis=-1)
     mixed = np.zeros(constant.shape)
     if constant.any():
-        mixed[constant] = _beta_mixture(Labels(*(x[constant] for x in pairs)), np.nan_to_num(high[constant], nan=0.5))
+        mixed[constant] = _closed_form(Labels(*(x[constant] for x in pairs)))
     if not constant.all():
-        mixed[~constant] = _grid_mixture(Labels(*(x[~constant] for x in pairs)))
+        mixed[~constant] = _quadrature(Labels(*(x[~constant] for x in pairs)))
     return mixed
 
 
-def _beta_mixture(pairs: Labels, share: Array) -> Array:
+def _closed_form(pairs: Labels) -> Array:
     """Source: Howard, Ramdas, McAuliffe & Sekhon (2021), Ann Statist 49:1055-1080, proposition 7 (beta-binomial)."""
-    first, second = pairs.first.sum(axis=-1), pairs.second.sum(axis=-1)
+    first, second, share = pairs.first.sum(axis=-1), pairs.second.sum(axis=-1), pairs.share[..., 0]
     a, b = KAPPA * share, KAPPA * (1 - share)
     null = first * np.log(share) + second * np.log1p(-share)
     mixed: Array = betaln(a + first, b + second) - betaln(a, b) - null
     return mixed
 
 
-def _grid_mixture(pairs: Labels) -> Array:
-    found = np.empty(pairs.first.shape[:-1])
-    for at in np.ndindex(found.shape):
-        first, second, share = (x[at] for x in pairs)
-        growth = np.log1p(share[:, None] * np.expm1(RATIO_GRID))
-        terms = first.sum() * RATIO_GRID - (first + second) @ growth + LOG_RATIO_WEIGHTS
-        peak = terms.max()
-        found[at] = peak + np.log(np.exp(terms - peak).sum())
-    return found
+def _quadrature(pairs: Labels) -> Array:
+    """Return the log of the integral of prior times exp(l), for pairs (P, E), by the trapezoidal rule about its peak.
+
+    The prior is one more epoch, of 58 labels at the first share. The integrand is log-concave and analytic, so that
+    equal steps of 0.4 standard deviations are exact to all digits (Trefethen & Weideman (2014), SIAM Rev 56:385-458).
+    """
+    share = pairs.share[..., :1]
+    a, b = KAPPA * share, KAPPA * (1 - share)
+    first, second = np.concatenate([a, pairs.first], axis=-1), np.concatenate([b, pairs.second], axis=-1)
+    whole = Labels(first, second, np.concatenate([share, pairs.share], axis=-1))
+    top = _bisect(lambda t: _slope(whole, t), np.full(len(first), -_FAR), np.full(len(first), _FAR))
+    label = expit(top[..., None] + logit(whole.share))
+    width = 1 / np.sqrt(((first + second) * label * (1 - label)).sum(axis=-1))
+    low = top - _WIDTHS * width - _TAIL / first.sum(axis=-1)
+    high = top + _WIDTHS * width + _TAIL / second.sum(axis=-1)
+    step = (high - low) / (_POINTS - 1)
+    at_top = log_likelihood(whole, top)
+    sums = np.zeros(len(first))
+    for point in range(_POINTS):
+        sums += np.exp(log_likelihood(whole, low + point * step) - at_top)
+    null = a * np.log(share) + b * np.log1p(-share)
+    made: Array = at_top + np.log(sums * step) - (betaln(a, b) - null)[..., 0]
+    return made
 
 
 def _slope(pairs: Labels, t: Array) -> Array:

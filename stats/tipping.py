@@ -17,8 +17,8 @@ from stats.reading import Reading
 from stats.reasons import Notes
 from stats.result import Status
 
-BATCHES = 20  # the path is followed in about this many steps: enough to judge what would have become of it
-CANDIDATES = 16
+CELLS = 3_000  # batches times pairs of arms that are followed at once; a longer path is followed in coarser steps
+CANDIDATES = 8
 
 
 class Tipping(NamedTuple):
@@ -31,25 +31,28 @@ class Tipping(NamedTuple):
 def tipping_point(reading: Reading, counts: Counts, status: Status, arms: tuple[str, ...], notes: Notes) -> Tipping:
     """Return the smallest number of the winner's outcomes whose removal ends its win.
 
-    They are taken out evenly over the sealed periods, in proportion to its outcomes. 0: the win rests on an earlier
-    day, and the counts of today alone no longer carry it. Where fewer outcomes are better, forging means adding.
+    They are taken out evenly over the sealed periods, in proportion to its outcomes. Where fewer outcomes are better,
+    forging means adding. The path is followed day by day; with many arms and days in coarser steps, unless the win
+    would not be there in coarse steps.
     """
     won = status in ("winner", "winner-on-clicks")
     if not won or reading.plan.design == "looks" or reading.plan.unit == "block":
         notes.add_all("not-computed" if won else "no-winner", ("tipping_point", "tipping_arm"))
         return Tipping(None, None)
     winner = reading.arm(arms[0])
-    path = reading.path.coarse(BATCHES)
     forge = _removed if reading.outcome.better == "higher" else _added
-    most = int(path.events[:, winner].sum() if reading.outcome.better == "higher" else _room(path, winner).sum())
+    whole = reading.path
+    most = int(whole.events[:, winner].sum() if reading.outcome.better == "higher" else _room(whole, winner).sum())
     open_arms = np.array([variant in counts.open_arms(reading.plan.variants) for variant in reading.plan.variants])
 
-    def stands(numbers: NDArray[np.int64]) -> Flags:
+    def stands(path: Path, numbers: NDArray[np.int64]) -> Flags:
         forged = np.stack([forge(path, winner, int(number)) for number in numbers])
         judge = _sequential if reading.plan.design == "sequential" else _fixed
         return judge(reading, path, forged, winner, open_arms)
 
-    found = _smallest(stands, most)
+    path = whole.coarse(max(20, CELLS // len(open_arms) ** 2))
+    path = path if stands(path, np.zeros(1, dtype=np.int64))[0] else whole
+    found = _smallest(lambda numbers: stands(path, numbers), most)
     if found is None:
         notes.add("no-tipping-point", "tipping_point")
     return Tipping(found, arms[0])

@@ -34,9 +34,11 @@ LEDGER: documents, all in the slot {control}
 | sp:{control}:partner_ids   | string | the last partner number given out              | partner_number    | same      |
 
 VOLATILE
-| key             | type   | value                            | lifetime                | writer  | reader  |
-|-----------------|--------|----------------------------------|-------------------------|---------|---------|
-| sp:day:<day>    | string | the day's pseudonym key, 32 bytes| until the day is sealed | day_key | day_key |
+| key                                  | type   | value                             | lifetime                | writer    | reader    |
+|--------------------------------------|--------|-----------------------------------|-------------------------|-----------|-----------|
+| sp:day:<day>                         | string | the day's pseudonym key, 32 bytes | until the day is sealed | day_key   | day_key   |
+| sp:turn:<experiment>.<version>.<day> | string | 1: somebody looks, or has looked, | ten minutes, then three | take_turn,| take_turn |
+|                                      |        | at this sealed day                | days                    | end_turn  |           |
 """  # noqa: E501  (a table is read across)
 
 from __future__ import annotations
@@ -84,3 +86,8 @@ def apart(shard_tag: str) -> str:
 def day_key(day: int) -> str:
     """A day's pseudonym key."""
     return f"sp:day:{day}"
+
+
+def turn(experiment: str, version: int, day: int) -> str:
+    """Whose turn it is to look at a sealed day."""
+    return f"sp:turn:{experiment}.{version}.{day}"

@@ -1,6 +1,6 @@
-"""Day keys: random, shared by all processes, in a store that forgets.
+"""Day keys: random, shared by all processes, in a store that forgets; and whose turn it is to do a day's work.
 
-Without them nobody can link a session to a row. Processes keep a copy in memory and re-seed an emptied
+Without day keys nobody can link a session to a row. Processes keep a copy in memory and re-seed an emptied
 store; only the loss of the store and of every process at once makes a new key for a day in progress.
 """
 
@@ -11,7 +11,7 @@ from experiments.store.connection import Client, translated
 
 
 class Volatile:
-    """The store of day keys."""
+    """The store of day keys and turns."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -29,3 +29,16 @@ class Volatile:
         """Drop a sealed day's key."""
         with translated():
             self.client.delete(keys.day_key(day))
+
+    def take_turn(self, experiment: str, version: int, day: int, seconds: int) -> bool:
+        """Tell whether it is this process's turn to look at a sealed day; nobody else's for so many seconds.
+
+        It spares work and promises nothing: the store may have forgotten, and the ledger compares before it writes.
+        """
+        with translated():
+            return bool(self.client.set(keys.turn(experiment, version, day), b"1", nx=True, ex=seconds))
+
+    def end_turn(self, experiment: str, version: int, day: int, seconds: int) -> None:
+        """Note that a sealed day was looked at, for so many seconds."""
+        with translated():
+            self.client.set(keys.turn(experiment, version, day), b"1", ex=seconds)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments import lifecycle
-from experiments.errors import InvalidInput, NotFound, Refused
-from experiments.lifecycle import Actor
+from experiments.errors import InvalidInput, NotFound, Refused, Stale
+from experiments.lifecycle import Actor, Adaptation
 from experiments.model import DAY, Experiment, day_of
 
 NOW = 20_781 * DAY + 43_200
@@ -24,16 +24,17 @@ PATHS = {
 ALLOWED = {
     ("draft", "submit"): "in_review", ("in_review", "reject"): "draft", ("approved", "reject"): "draft",
     ("in_review", "approve"): "approved", ("approved", "start"): "running", ("running", "set_traffic"): "running",
-    ("running", "set_weights"): "running", ("running", "close_arm"): "running", ("running", "suspend"): "suspended",
+    ("running", "set_weights"): "running", ("running", "close_arm"): "running", ("running", "adapt"): "running", ("running", "suspend"): "suspended",
     ("suspended", "resume"): "running", ("running", "stop"): "stopped", ("suspended", "stop"): "stopped",
     ("stopped", "conclude"): "concluded", ("concluded", "archive"): "archived",
 }  # fmt: skip
 OPTIONS = {
     "start": {"key": "1.wrapped"}, "set_traffic": {"traffic": 5000}, "set_weights": {"weights": [1000, 1000, 8000]},
     "close_arm": {"variant": "law"},
+    "adapt": {"wanted": Adaptation(version=1, phase=0, sealed=day_of(NOW), weights=(500, 0, 9500), closed=frozenset({1}))},
 }  # fmt: skip
 ACTS = ("submit", "reject", "approve", "start", "set_traffic", "set_weights", "close_arm", "suspend", "resume", "stop",
-        "conclude", "archive")  # fmt: skip
+        "conclude", "archive", "adapt")  # fmt: skip
 
 
 @pytest.fixture
@@ -239,6 +240,104 @@ def test_shares_are_probabilities_whatever_is_closed(definition, document, close
     shares = found.latest.phase.shares()
     assert sum(shares) == pytest.approx(1)
     assert min(shares) >= 0
+
+
+# ------------------------------------------------------------------------------- what the machine changes
+
+NEXT = Actor("signpost tick", NOW + 3 * DAY, "law is ruled out")
+
+
+def wanted(**changes) -> Adaptation:
+    fields = {"version": 1, "phase": 0, "sealed": day_of(NOW), "weights": (500, 0, 9500), "closed": frozenset({1})}
+    return Adaptation(**fields | changes)
+
+
+def test_the_machine_closes_and_shares_anew_in_one_phase(adaptive):
+    change = lifecycle.adapt(in_state("running", adaptive), NEXT, wanted(told={"closed": "law"}))
+    before, after = change.experiment.latest.phases
+    assert (before.closed, before.adapted) == (frozenset(), None)
+    assert (after.number, after.started, after.weights, after.closed) == (1, NEXT.now, (500, 0, 9500), {1})
+    assert (after.adapted, after.traffic, after.shares()) == (day_of(NOW), 10_000, (0.05, 0.0, 0.95))
+    entry = change.entry
+    assert (entry.who, entry.act, entry.why) == ("signpost tick", "adapt", "law is ruled out")
+    assert entry.details == {"phase": 1, "weights": "500,0,9500", "closed": "law"}
+
+
+@pytest.mark.parametrize("other", [{"version": 2}, {"phase": 1}])
+def test_a_wish_for_another_phase_is_stale(adaptive, other):
+    with pytest.raises(Stale):
+        lifecycle.adapt(in_state("running", adaptive), NEXT, wanted(**other))
+
+
+def test_any_other_phase_makes_the_wish_stale(adaptive):
+    found = in_state("running", adaptive)
+    for act_of_people in ("suspend", "resume"):
+        found = act(found, act_of_people).experiment
+    with pytest.raises(Stale):
+        lifecycle.adapt(found, NEXT, wanted())
+
+
+def test_the_machine_leaves_equal_shares_alone(definition):
+    with pytest.raises(Refused, match="closes nothing"):
+        lifecycle.adapt(in_state("running", definition()), NEXT, wanted())
+
+
+def test_only_a_sealed_day_counts_and_only_once(adaptive):
+    found = in_state("running", adaptive)
+    with pytest.raises(Refused) as caught:
+        lifecycle.adapt(found, NEXT, wanted(sealed=day_of(NEXT.now)))
+    assert caught.value.code == "not-sealed"
+    found = lifecycle.adapt(found, NEXT, wanted()).experiment
+    later = Actor("signpost tick", NEXT.now + DAY)
+    with pytest.raises(Refused, match="already") as caught:
+        lifecycle.adapt(found, later, wanted(phase=1))
+    assert caught.value.code == "too-soon"
+    assert lifecycle.adapt(found, later, wanted(phase=1, sealed=day_of(NOW) + 1, weights=(600, 0, 9400)))
+
+
+def test_the_machine_waits_a_day_after_people(adaptive):
+    midnight = (day_of(NOW) + 4) * DAY
+    found = act(in_state("running", adaptive), "set_weights", Actor("bob", midnight)).experiment
+    with pytest.raises(Refused) as caught:
+        lifecycle.adapt(found, Actor("signpost tick", midnight + DAY - 1), wanted(phase=1))
+    assert caught.value.code == "too-soon"
+    assert lifecycle.adapt(found, Actor("signpost tick", midnight + DAY), wanted(phase=1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"weights": (0, 0, 10_000)}, "control-needed"),
+        ({"weights": (0, 500, 9500), "closed": frozenset({0})}, "control-needed"),
+        ({"weights": (5000, 5000)}, "control-needed"),
+        ({"weights": (500, 500, 9000)}, "invalid-value"),
+        ({"weights": (500, 0, 9000)}, "invalid-value"),
+        ({"weights": (10_500, 0, -500)}, "invalid-value"),
+    ],
+    ids=str,
+)
+def test_the_machine_may_not_do_harm_whatever_it_wants(adaptive, changes, code):
+    with pytest.raises((Refused, InvalidInput)) as caught:
+        lifecycle.adapt(in_state("running", adaptive), NEXT, wanted(**changes))
+    assert caught.value.code == code
+
+
+def test_the_machine_opens_nothing_again(adaptive):
+    closed = act(in_state("running", adaptive), "close_arm", variant="harm").experiment
+    with pytest.raises(Refused, match="stays closed"):
+        lifecycle.adapt(closed, NEXT, wanted(phase=1))
+
+
+def test_the_weights_that_people_set_are_remembered(adaptive):
+    found = in_state("running", adaptive)
+    assert (found.latest.weights_asked, found.latest.weights_changed) == ((5000, 3000, 2000), None)
+    found = act(found, "set_weights", weights=[2000, 2000, 6000]).experiment
+    found = lifecycle.adapt(found, NEXT, wanted(phase=1)).experiment
+    found = act(found, "set_traffic", NEXT, traffic=9000).experiment
+    assert (found.latest.weights_asked, found.latest.weights_changed) == ((2000, 2000, 6000), NEXT.now)
+    found = act(found, "set_weights", Actor("bob", NEXT.now + DAY), weights=[7000, 1000, 2000]).experiment
+    assert found.latest.weights_asked == (7000, 1000, 2000)
+    assert found.latest.phase.adapted == day_of(NOW)
 
 
 # ------------------------------------------------------------------------------------- the end of it

@@ -46,6 +46,15 @@ def test_days_run_from_the_start_to_the_stop(version):
     assert version(started=None).days(START * DAY) == ()
 
 
+def test_the_last_sealed_day_is_one_of_the_version(version):
+    one = version(window_hours=24, report_grace_hours=6)
+    assert one.last_sealed(one.sealed_at(START) - 1) is None
+    assert one.last_sealed(one.sealed_at(START)) == START
+    assert one.last_sealed(one.sealed_at(START + 7)) == START + 7
+    assert version(stopped=(START + 1) * DAY).last_sealed((START + 90) * DAY) == START + 1
+    assert version(started=None).last_sealed((START + 90) * DAY) is None
+
+
 def test_outcomes_come_in_the_plans_order(version):
     assert [name for name, _ in version().outcomes] == ["primary", "contact", "repeat_trigger"]
 

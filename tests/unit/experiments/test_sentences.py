@@ -46,3 +46,64 @@ def test_progress_in_words(units, planned, told):
     arms = [{"units": units}, {"units": units + 10}]
     found = sentences.progress({"planned_units": planned, "arms": arms})
     assert (told is None and found is None) or told in found
+
+
+@pytest.mark.parametrize(
+    ("design", "told"),
+    [
+        ("sequential", "at most 5 of them would ever drop the message that is truly best, however often anybody looks"),
+        ("looks", "speaks at 4 planned looks"),
+        ("fixed", "speaks once, at the planned size"),
+    ],
+)
+def test_the_guarantee_is_one_sentence_about_a_hundred_experiments(design, told):
+    found = sentences.guarantee({"design": design, "alpha": 0.05, "looks": [{"number": 2}, {"number": 4}]})
+    assert told in found
+    assert "100" in found
+    assert "{" not in found
+
+
+def test_the_winner_is_told_with_its_luck_taken_out():
+    estimate = {"variant": "help", "rate": 0.0123, "rate_per_10000": 123.4, "ratio": 1.217}
+    found = sentences.estimate({"estimate": estimate})
+    assert found.startswith(
+        "Best guess of what “help” does from now on: 123.4 per 10 000, 1.22 times the present message."
+    )
+    assert "lucky" in found
+    assert "times" not in sentences.estimate({"estimate": estimate | {"ratio": None}})
+    assert sentences.estimate({"estimate": None}) is None
+
+
+def test_the_tipping_point_in_words():
+    arms = [{"variant": "help", "conversions": 240}]
+    report = {"tipping_point": 12, "tipping_arm": "help", "arms": arms}
+    assert sentences.tipping(report) == "The verdict would fall if 12 of the 240 reports counted for “help” were false."
+    assert sentences.tipping(report | {"tipping_point": None, "tipping_arm": None}) is None
+
+
+@pytest.mark.parametrize(
+    ("e_value", "told"),
+    [(0.3, "none yet"), (1, "none yet"), (240.4, "1 in 240"), (12_345, "1 in 12\u202f345"), (1e9, "beyond 1 in a million"),
+     (None, "beyond doubt")],
+)  # fmt: skip
+def test_evidence_in_words(e_value, told):
+    assert sentences.evidence(e_value) == told
+
+
+@pytest.mark.parametrize(
+    ("periods", "told"),
+    [
+        ((10, 20, 40), "a verdict in about 20 days (between 10 days and 40 days)"),
+        ((10, 20, None), "between 10 days and more than ten years"),
+        ((None, None, None), "no verdict is in sight within ten years"),
+    ],
+)
+def test_the_outlook_in_words(periods, told):
+    assert told in sentences.outlook({"forecast": {"periods": periods}})
+    assert sentences.outlook({"forecast": None}) is None
+
+
+def test_a_sequence_says_that_it_may_be_looked_at_daily():
+    pair = PAIR | {"ratio_cs": [0.98, 1.75]}
+    assert sentences.comparison(pair, "sequential") == "1.31 times (between 0.98 and 1.75, safe to check any time)"
+    assert sentences.comparison(pair, "fixed") == "1.31 times (between 1.04 and 1.66)"

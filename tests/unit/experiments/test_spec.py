@@ -124,12 +124,28 @@ WRONG = [
     ("/block_hours", 4, {("/block_hours", "unknown-field")}),
     ("/plan/leader_share", True, {("/plan/leader_share", "invalid-value")}),
     ("/traffic", 0, {("/traffic", "invalid-value")}),
+    ("/plan/looks", 3, {("/plan/looks", "unknown-field")}),
+    ("/plan/spending", "pocock", {("/plan/spending", "unknown-field")}),
+    ("/plan/looks", 21, {("/plan/looks", "invalid-value"), ("/plan/looks", "unknown-field")}),
+    ("/plan/allocation", "bandit", {("/plan/allocation", "invalid-value")}),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "value", "expected"), WRONG, ids=[f"{p}={str(v)[:30]}" for p, v, _ in WRONG])
 def test_each_violation_has_its_pointer_and_code(document, path, value, expected):
     assert violations(change(document(), path, value)) == expected
+
+
+def test_a_plan_that_goes_together(document):
+    plan = document()["plan"]
+    looks = plan | {"design": "looks", "looks": 3, "spending": "pocock"}
+    assert violations(document(plan=looks)) == set()
+    assert violations(document(plan=plan | {"allocation": "drop-losers", "leader_share": True})) == set()
+    fixed = plan | {"design": "fixed", "allocation": "drop-losers"}
+    assert violations(document(plan=fixed)) == {("/plan/allocation", "invalid-value")}
+    blocks = document(plan=looks, unit="block", block_hours=4)
+    blocks["outcomes"].pop("guardrails")
+    assert violations(blocks) == {("/plan/design", "invalid-value")}
 
 
 def test_a_control_nobody_would_see(document):

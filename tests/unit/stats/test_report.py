@@ -7,62 +7,19 @@ import random
 import re
 from itertools import product
 from math import isfinite
-from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stats import Cell, Counts, Outcome, Plan, report
-from stats.result import Status
+from tests.soundness import assert_sound, leaves
 
 OUTCOMES = (
     Outcome("help", "primary"),
     Outcome("contact", "secondary", clicks_only=True),
     Outcome("again", "guardrail", "lower", margin_ratio=1.1),
 )
-WITHOUT_REASON = {
-    "status_reason",
-    "planned_units",
-    "guardrails[].margin_ratio",
-    "srm.reason",
-    "srm.arm",
-    "srm.direction",
-    "srm.surface",
-    "strata.a",
-    "strata.b",
-    "blocks",
-    "guardrails[].safety[].basis",
-    "looks[].period",
-}
-STATUSES = set(get_args(Status)) - {"suspended"}
-
-
-def leaves(value, path=""):
-    """Yield (path, value) of every scalar; list items are `[]`, the ends of an interval carry its name."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from leaves(item, f"{path}.{name}".lstrip("."))
-    elif isinstance(value, list):
-        end = "" if path.endswith(("_ci", "_cs", "status_arms", "where", "fails")) else "[]"
-        for item in value:
-            yield from leaves(item, path + end)
-    else:
-        yield path, value
-
-
-def assert_sound(made):
-    plain = made.to_dict()
-    text = json.dumps(plain, allow_nan=False)
-    assert json.loads(text) == plain
-    explained = {reason["field"] for reason in plain["reasons"]} | WITHOUT_REASON
-    for path, value in leaves(plain):
-        assert value is not None or path in explained, path
-        assert not isinstance(value, float) or isfinite(value), path
-    assert plain["status"] in STATUSES
-    for row in (*plain["pairs"], *plain["multiplicity"]["adjusted"]):
-        adjusted = 1 if row["p_value_adjusted"] is None else row["p_value_adjusted"]
-        assert row["p_value"] is None or 0 <= row["p_value"] <= adjusted <= 1
 
 
 def cell_of(arm, units, conversions, **at):
