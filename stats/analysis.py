@@ -96,7 +96,7 @@ class _Analysis:
             blocks=self._blocks(),
             claims=families,
             provisional=_provisional(plan, counts),
-            path=path_points(self.reading),
+            path=path_points(self.reading, self.gate, notes),
             looks=self.planned.looks if self.planned else (),
             estimate=estimate(verdict, self.arms, plan.control, notes),
             tipping_point=tipping.outcomes,
@@ -120,7 +120,7 @@ class _Analysis:
             if early:
                 return unsafe(counts, plan, guardrails) or early
             standing = fixed(plan, counts, pairs)
-        found = held_back(decide(plan, counts, standing, pairs), guardrails, strata)
+        found = held_back(decide(plan, counts, self.arms, standing, pairs), guardrails, strata)
         stop = unsafe(counts, plan, guardrails)
         return replace(stop, could_be_best=found.could_be_best) if stop else found
 

@@ -8,6 +8,8 @@ from math import isclose
 
 from stats.plan import require
 
+SMALLEST_SHARE = 1e-9  # a smaller one is a mistake, and rounds to 1 against its opposite
+
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and value >= 0
@@ -65,7 +67,7 @@ class Counts:
     shares       phase -> variant -> assignment probability (rho); a variant that is closed or not named has 0;
                  the probabilities of a phase sum to 1; empty when they are unknown
 
-    Raises ValueError for probabilities that are negative or do not sum to 1, and for a sealed phase without.
+    Raises ValueError for probabilities that are negative, tiny or do not sum to 1, and for a sealed phase without.
     """
 
     sealed: tuple[Cell, ...]
@@ -76,6 +78,8 @@ class Counts:
         for phase, share in self.shares.items():
             sound = isclose(sum(share.values()), 1, abs_tol=1e-9) and min(share.values()) >= 0
             require("shares", f"the probabilities of phase {phase} must be positive and sum to 1", holds=sound)
+            tiny = [variant for variant, value in share.items() if 0 < value < SMALLEST_SHARE]
+            require("shares", f"variant {tiny} of phase {phase} has under {SMALLEST_SHARE}; use 0", holds=not tiny)
         missing = sorted({cell.phase for cell in self.sealed} - set(self.shares))
         require("shares", f"phase {missing} has no probabilities", holds=not (self.shares and missing))
 

@@ -18,7 +18,7 @@ def safety(reading: Reading, counts: Counts, gate: Gate, notes: Notes) -> tuple[
     """Return every variant other than the control on this guardrail.
 
     Harm is evidence of 1/harm_alpha that the control is better, on sealed counts at any time so far, or on the live
-    counts now; unless the variant is shown to be within the margin that the plan tolerates. The live counts may stop,
+    counts now; unless they show that the variant is within the margin that is tolerated. The live counts may stop,
     never praise: a message that delays its readers can look worse there than it is, so such a stop is to be confirmed.
     """
     others = [variant for variant in reading.plan.variants if variant != reading.plan.control]
@@ -29,18 +29,22 @@ def safety(reading: Reading, counts: Counts, gate: Gate, notes: Notes) -> tuple[
     margin = reading.outcome.margin_ratio
     if margin is None:
         notes.add_all("no-margin", (f"safety[].{name}" for name in _NAMES[2:]))
-    shifted = None if margin is None else reading.shifted(margin).peak[0]
-    return tuple(_safety(variant, reading, live, shifted, notes) for variant in others)
+    within = [None if margin is None else found.shifted(margin).log_e[0] for found in (reading, live)]
+    return tuple(_safety(variant, reading, live, within, notes) for variant in others)
 
 
-def _safety(variant: str, reading: Reading, live: Reading, shifted: Array | None, notes: Notes) -> Safety:
+def _safety(variant: str, reading: Reading, live: Reading, within: list[Array | None], notes: Notes) -> Safety:
     plan, arm, control = reading.plan, reading.arm(variant), reading.arm(reading.plan.control)
     sealed, now = float(reading.state.peak[0, control, arm]), float(live.state.log_e[0, control, arm])
     reach = -log(plan.harm_alpha)
-    basis: Basis | None = "sealed" if sealed >= reach else "live" if now >= reach else None
-    margin = None if shifted is None else float(shifted[arm, control])
-    tolerated = margin is not None and margin >= -log(plan.alpha)
-    basis = None if tolerated else basis
+    # What is within the margin is judged as things stand: a variant that was, once, may have become worse since.
+    margin, margin_now = (None if found is None else float(found[arm, control]) for found in within)
+    tolerated, tolerated_now = (found is not None and found >= -log(plan.alpha) for found in (margin, margin_now))
+    basis: Basis | None = None
+    if sealed >= reach and not tolerated:
+        basis = "sealed"
+    elif now >= reach and not tolerated_now:
+        basis = "live"
     return Safety(
         variant,
         e_value=_value(sealed, "e_value", variant, notes),

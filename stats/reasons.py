@@ -11,6 +11,7 @@ DETAILS = {
     "planned-looks": "planned looks decide by their boundaries; a p-value for one look would ignore the others",
     "blocks": "the unit is a time block: events within a block are not independent",
     "no-winner": "there is no winner whose verdict could be overturned",
+    "not-followed": "only the evidence of the sequential design is followed from day to day",
     "no-tipping-point": "the verdict stands, however many of the winner's outcomes were forged",
     "no-strata": "the counts have fewer than two strata",
     "no-evidence": "there is no evidence to judge the claim by",

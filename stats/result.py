@@ -333,8 +333,8 @@ class Safety:
     e_value         evidence that the variant is worse than the control (the largest so far, sealed counts)
     harmed          whether it has reached 1/harm_alpha
     basis           `sealed`, or `live` where only the live counts say so (to be confirmed), None when not harmed
-    e_non_inferior  evidence that it is not worse than the margin allows; None without a margin
-    non_inferior    whether that has reached 1/alpha
+    e_non_inferior  evidence, now, that it is not worse than the margin allows; None without a margin
+    non_inferior    whether that is 1/alpha or more
     """
 
     variant: str
@@ -390,15 +390,17 @@ class PathPoint:
     """Where the evidence stood at the end of one sealed period.
 
     units, conversions   up to then, one number per variant
-    e_value              of the global hypothesis (the mean that decides), log10
+    log10_e              global evidence (the mean that decides), as its logarithm
     eliminated           variants out by then
+
+    Design `sequential` alone has the last two: None and empty under the others, which are not followed day by day.
     """
 
     period: str
     phase: int
     units: tuple[int, ...]
     conversions: tuple[int, ...]
-    log10_e: float
+    log10_e: float | None
     eliminated: tuple[str, ...]
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, expit, log_expit, logit
 
+from stats.quadrature import composite
+
 Array = NDArray[np.float64]
 Ends = tuple[float, float | None]
 
@@ -16,9 +18,9 @@ Ends = tuple[float, float | None]
 # (kappa = 1/(4 d^2) - 1 with d = 1.3/2.3 - 1/2; Howard et al. (2021)). It is worth 58 labels seen before the first.
 KAPPA = 58.0
 
-# Changing probabilities: the integral over the log ratio, by this many points over this many widths of its peak, and
-# as far as a tail that falls like e^(-A x) takes to lose this many natural logarithms.
-_POINTS, _WIDTHS, _TAIL = 161, 12.0, 42.0
+# Changing probabilities: the integral over the log ratio, to where the integrand has lost this many natural logarithms
+# on either side of its peak, by this many panels on each side.
+_DROP, _PANELS = 42.0, 4
 
 _HALVINGS = 64
 _FAR = 700.0  # the largest log ratio and log odds that a floating number holds
@@ -119,27 +121,30 @@ def _closed_form(pairs: Labels) -> Array:
 
 
 def _quadrature(pairs: Labels) -> Array:
-    """Return the log of the integral of prior times exp(l), for pairs (P, E), by the trapezoidal rule about its peak.
+    """Return the log of the integral of prior times exp(l), for pairs (P, E), by Gauss-Legendre about its peak.
 
-    The prior is one more epoch, of 58 labels at the first share. The integrand is log-concave and analytic, so that
-    equal steps of 0.4 standard deviations are exact to all digits (Trefethen & Weideman (2014), SIAM Rev 56:385-458).
+    The prior is one more epoch, of 58 labels at the first share. The integrand is log-concave: on each side of its
+    peak it is integrated as far as it takes to fall by 42 natural logarithms.
     """
     share = pairs.share[..., :1]
     a, b = KAPPA * share, KAPPA * (1 - share)
     first, second = np.concatenate([a, pairs.first], axis=-1), np.concatenate([b, pairs.second], axis=-1)
     whole = Labels(first, second, np.concatenate([share, pairs.share], axis=-1))
     top = _bisect(lambda t: _slope(whole, t), np.full(len(first), -_FAR), np.full(len(first), _FAR))
-    label = expit(top[..., None] + logit(whole.share))
-    width = 1 / np.sqrt(((first + second) * label * (1 - label)).sum(axis=-1))
-    low = top - _WIDTHS * width - _TAIL / first.sum(axis=-1)
-    high = top + _WIDTHS * width + _TAIL / second.sum(axis=-1)
-    step = (high - low) / (_POINTS - 1)
     at_top = log_likelihood(whole, top)
+
+    def inside(t: Array) -> Array:
+        return np.asarray(log_likelihood(whole, t) - at_top + _DROP)
+
+    low = _bisect(lambda t: -inside(t), np.full(len(first), -_FAR), top, 24)
+    high = _bisect(inside, top, np.full(len(first), _FAR), 24)
+    nodes, weights = composite(np.linspace(-1.0, 1.0, 2 * _PANELS + 1))
     sums = np.zeros(len(first))
-    for point in range(_POINTS):
-        sums += np.exp(log_likelihood(whole, low + point * step) - at_top)
+    for node, weight in zip(nodes.tolist(), weights.tolist(), strict=True):
+        reach = high - top if node > 0 else top - low
+        sums += weight * reach * np.exp(log_likelihood(whole, top + node * reach) - at_top)
     null = a * np.log(share) + b * np.log1p(-share)
-    made: Array = at_top + np.log(sums * step) - (betaln(a, b) - null)[..., 0]
+    made: Array = at_top + np.log(sums) - (betaln(a, b) - null)[..., 0]
     return made
 
 
@@ -171,9 +176,9 @@ def rate_sequence(x: int, n: int, alpha: float, planning_rate: float | None = No
     return lower, upper
 
 
-def _bisect(falls: Callable[[Array], Array], low: Array, high: Array) -> Array:
-    """Return where `falls` changes from positive (at low) to negative (at high), to the last digit."""
-    for _ in range(_HALVINGS):
+def _bisect(falls: Callable[[Array], Array], low: Array, high: Array, halvings: int = _HALVINGS) -> Array:
+    """Return where `falls` changes from positive (at low) to negative (at high), by default to the last digit."""
+    for _ in range(halvings):
         middle = (low + high) / 2
         positive = falls(middle) > 0
         low, high = np.where(positive, middle, low), np.where(positive, high, middle)

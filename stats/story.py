@@ -6,19 +6,27 @@ from math import log
 
 import numpy as np
 
+from stats.compare import Gate
+from stats.path import Matrix
 from stats.reading import Reading
+from stats.reasons import Notes
 from stats.result import PathPoint
 
 
-def path_points(reading: Reading) -> tuple[PathPoint, ...]:
-    """Return one point for each batch of the reading, in order."""
+def path_points(reading: Reading, gate: Gate, notes: Notes) -> tuple[PathPoint, ...]:
+    """Return one point for each batch of the reading, in order; evidence only where it decides."""
     if reading.steps is None:
         return ()
-    path, steps = reading.path, reading.steps
-    units, events = (np.cumsum(x, axis=0).astype(int).tolist() for x in (path.units, path.events))
+    path, steps, variants = reading.path, reading.steps, reading.plan.variants
+    batches = tuple(zip(path.periods, path.phases, _sums(path.units), _sums(path.events), strict=True))
+    code = gate.no_labels or (None if reading.plan.design == "sequential" else "not-followed")
+    if code:
+        notes.add(code, "path[].log10_e")
+        return tuple(PathPoint(*batch, None, ()) for batch in batches)
     evidence = (steps.log_global[0] / log(10)).tolist()
-    variants = np.array(reading.plan.variants)
-    return tuple(
-        PathPoint(period, phase, tuple(units[b]), tuple(events[b]), evidence[b], tuple(variants[out].tolist()))
-        for b, (period, phase, out) in enumerate(zip(path.periods, path.phases, steps.eliminated[0], strict=True))
-    )
+    out = (tuple(variants[k] for k in np.flatnonzero(gone)) for gone in steps.eliminated[0])
+    return tuple(PathPoint(*batch, e, gone) for batch, e, gone in zip(batches, evidence, out, strict=True))
+
+
+def _sums(values: Matrix) -> list[tuple[int, ...]]:
+    return [tuple(row) for row in np.cumsum(values, axis=0).astype(int).tolist()]

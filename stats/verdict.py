@@ -69,7 +69,8 @@ def fixed(plan: Plan, counts: Counts, pairs: Sequence[Pair]) -> Standing:
     """Return what the p-values at the planned size say, adjusted by Holm over all pairs.
 
     An arm is out when another one is shown better than it. Winner: the one open arm that is shown better than every
-    other open arm. A closed arm may rule out an open one, and is never itself among the best.
+    other open arm. A closed arm may rule out an open one, and is never itself among the best: a winner is one of those
+    that are still open.
     """
     better = {(pair.a, pair.b) for pair in pairs if shown_better(pair, plan.primary.better, plan.alpha)}
     return _ahead(plan, counts, better, over=True)
@@ -99,15 +100,23 @@ def too_early(plan: Plan, counts: Counts, arms: Sequence[Arm]) -> Verdict | None
     return None
 
 
-def decide(plan: Plan, counts: Counts, standing: Standing, pairs: Sequence[Pair]) -> Verdict:
+def decide(plan: Plan, counts: Counts, arms: Sequence[Arm], standing: Standing, pairs: Sequence[Pair]) -> Verdict:
     """Turn a standing into a status: winner, practically equal, narrowed, no clear winner, or collecting."""
     still_open = counts.open_arms(plan.variants)
     left = tuple(arm for arm in still_open if arm not in standing.out)
+    unseen = tuple(arm.variant for arm in arms if arm.variant in still_open and not arm.units)
+    if unseen:
+        return Verdict("collecting", (), because("no-units", None, *unseen), left)
     if standing.winner is not None:
         status: Status = "winner-on-clicks" if plan.primary.clicks_only else "winner"
         return Verdict(status, (standing.winner,), None, (standing.winner,))
     if len(left) > 1 and practically_equal(plan, pairs, left):
         return Verdict("practically-equal", left, None, left)
+    return _undecided(plan, standing, left)
+
+
+def _undecided(plan: Plan, standing: Standing, left: tuple[str, ...]) -> Verdict:
+    """Return the status while nobody has won."""
     if not left:
         return Verdict("no-clear-winner", (), because("all-eliminated"), ())
     if standing.over and plan.design != "fixed" and plan.planned_units is not None:

@@ -199,7 +199,7 @@ def test_an_arm_without_a_unit_never_wins():
     table = [("v0", 0, 0), ("v1", 500, 10_000), ("v2", 100, 10_000)]
     cells = tuple(Cell(arm, 1, "", "", "", n, n, {"help": x}) for arm, x, n in table)
     made = report(Plan(("v0", "v1", "v2"), "v1", (Outcome("help", "primary"),), rho="observed"), Counts(cells))
-    assert made.status == "narrowed"
+    assert (made.status, made.status_reason.code) == ("collecting", "no-units")
 
 
 def test_an_arm_that_was_never_shown_better_does_not_win_because_its_rival_was_closed():
