@@ -74,7 +74,8 @@ def estimate(report: Mapping[str, Any]) -> str | None:
     found = report["estimate"]
     if found is None:
         return None
-    ratio = "" if found["ratio"] is None else f", {found['ratio']:.2f} times the present message"
+    told = found["ratio"] is not None and found["variant"] != report["control"]
+    ratio = f", {found['ratio']:.2f} times the present message" if told else ""
     return (
         f"Best guess of what “{found['variant']}” does from now on: {found['rate_per_10000']:.1f} per 10 000{ratio}. "
         "Its own count is a little higher or lower, because a winner has also been lucky."

@@ -65,12 +65,13 @@ def test_the_guarantee_is_one_sentence_about_a_hundred_experiments(design, told)
 
 def test_the_winner_is_told_with_its_luck_taken_out():
     estimate = {"variant": "help", "rate": 0.0123, "rate_per_10000": 123.4, "ratio": 1.217}
-    found = sentences.estimate({"estimate": estimate})
+    found = sentences.estimate({"estimate": estimate, "control": "present"})
     assert found.startswith(
         "Best guess of what “help” does from now on: 123.4 per 10 000, 1.22 times the present message."
     )
     assert "lucky" in found
-    assert "times" not in sentences.estimate({"estimate": estimate | {"ratio": None}})
+    assert "times" not in sentences.estimate({"estimate": estimate | {"ratio": None}, "control": "present"})
+    assert "times" not in sentences.estimate({"estimate": estimate, "control": "help"}), "of itself"
     assert sentences.estimate({"estimate": None}) is None
 
 

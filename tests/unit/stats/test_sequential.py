@@ -245,3 +245,40 @@ def test_unknown_shares_are_the_observed_split():
     assert next(p.e_value for p in found.pairs if p.a == "harm") == pytest.approx(
         next(p.e_value for p in made(cells((20, 21, 40))).pairs if p.a == "harm")
     )
+
+
+def test_what_was_within_the_margin_once_may_still_do_harm():
+    """Twenty quiet days, then forty on which twice as many go on after b as the margin allows."""
+    plan = replace(
+        PLAN, variants=("a", "b"), control="a", outcomes=(Outcome("help", "primary"), replace(AGAIN, margin_ratio=1.5))
+    )
+    days = [
+        Cell(arm, 1, f"{day:02}", "", "", 1_000, 1_000, {"help": 9, "again": 60 if arm == "b" and day >= 20 else 20})
+        for day in range(60)
+        for arm in "ab"
+    ]
+    shares = {1: {"a": 0.5, "b": 0.5}}
+    quiet = report(plan, Counts(tuple(days[:40]), shares=shares)).guardrails[0].safety[0]
+    assert (quiet.harmed, quiet.non_inferior) == (False, True)
+    found = report(plan, Counts(tuple(days), shares=shares))
+    assert (found.status, found.guardrails[0].fails) == ("stopped-for-safety", ("b",))
+    assert (found.guardrails[0].safety[0].basis, found.guardrails[0].safety[0].non_inferior) == ("sealed", False)
+
+
+@pytest.mark.parametrize("design", ["fixed", "looks"])
+def test_only_the_sequential_design_has_evidence_day_by_day(design):
+    found = made(cells((10, 40, 20)), plan=replace(PLAN, design=design, planned_units=None))
+    assert {(point.log10_e, point.eliminated) for point in found.path} == {(None, ())}
+    assert ("not-followed", "path[].log10_e") in {(reason.code, reason.field) for reason in found.reasons}
+
+
+def test_an_open_arm_that_nobody_has_seen_is_waited_for():
+    rows = (Cell("a", 1, "", "", "", 0, 0, {}), Cell("b", 1, "", "", "", 100, 100, {"help": 100}))
+    plan = Plan(("a", "b"), "a", (Outcome("help", "primary"),))
+    found = report(plan, Counts(rows, shares={1: {"a": 0.5, "b": 0.5}}))
+    assert (found.status, found.status_reason.code, found.status_reason.where) == ("collecting", "no-units", ("a",))
+
+
+def test_a_probability_that_is_a_mistake_is_refused():
+    with pytest.raises(ValueError, match=r"shares: variant \['b'\] of phase 1 has under 1e-09; use 0"):
+        Counts((), shares={1: {"a": 1.0, "b": 1e-20}})
