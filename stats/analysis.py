@@ -98,7 +98,7 @@ class _Analysis:
             provisional=_provisional(plan, counts),
             path=path_points(self.reading, self.gate, notes),
             looks=self.planned.looks if self.planned else (),
-            estimate=estimate(verdict, self.arms, plan.control, notes),
+            estimate=estimate(verdict, self.arms, plan.control, self.gate, notes),
             tipping_point=tipping.outcomes,
             tipping_arm=tipping.arm,
             reasons=notes.reasons(),

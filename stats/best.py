@@ -52,7 +52,7 @@ def _outside(d: float, loadings: Array, sided: int) -> float:
     if sided == 2:
         tail = tail + ndtr((-d - shared) / own)
     some = -np.expm1(np.log1p(-np.minimum(tail, 1 - 1e-16)).sum(axis=0))
-    return float(some @ (weights * np.exp(-z * z / 2))) / sqrt(2 * np.pi)
+    return min(1.0, float(some @ (weights * np.exp(-z * z / 2))) / sqrt(2 * np.pi))
 
 
 def _edges(d: float, loadings: Array, own: Array) -> Array:

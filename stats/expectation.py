@@ -32,7 +32,7 @@ def expected(reading: Reading, counts: Counts, arms: Sequence[Arm], gate: Gate, 
     chosen = [k for k, arm in enumerate(arms) if codes[arm.variant] is None]
     rates = standardised(reading.path, chosen) if len(chosen) > 1 else None
     for arm in arms:
-        code = codes[arm.variant] or (None if rates else "no-units")
+        code = codes[arm.variant] or (None if rates else "no-common-phase" if len(chosen) > 1 else "no-units")
         if code:
             notes.add_all(code, (f"arms[].{name}" for name in NAMES), arm.variant)
     if rates is None:
@@ -58,7 +58,7 @@ def _missing(arm: Arm, still_open: Sequence[str]) -> str | None:
     return None if arm.units else "no-units"
 
 
-def estimate(verdict: Verdict, arms: Sequence[Arm], control: str, notes: Notes) -> Estimate | None:
+def estimate(verdict: Verdict, arms: Sequence[Arm], control: str, gate: Gate, notes: Notes) -> Estimate | None:
     """Return what to expect of the winner, and of its ratio to the control; None where nobody has won.
 
     Its own rate is the highest of several, so it is on average too high; the shrunken one is shown first.
@@ -69,7 +69,7 @@ def estimate(verdict: Verdict, arms: Sequence[Arm], control: str, notes: Notes) 
     rates = {arm.variant: arm.shrunken_rate for arm in arms}
     won, other = rates[verdict.arms[0]], rates[control]
     if won is None:
-        notes.add("no-units", "estimate")
+        notes.add(gate.no_labels or "no-common-phase", "estimate")
         return None
     if other is None:
         notes.add("closed", "estimate.ratio")

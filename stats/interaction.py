@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,7 +76,7 @@ def interaction(rows: Crossed) -> LikelihoodRatio | Literal["separated", "not-cr
     if rows.separated:
         return "separated"
     plain, full = _designs(rows)
-    df = int(np.linalg.matrix_rank(full) - np.linalg.matrix_rank(plain))
+    df = full.shape[1] - plain.shape[1]
     if df < 1:
         return "not-crossed"
     for link in ("log", "logit"):
@@ -93,7 +94,16 @@ def _designs(rows: Crossed) -> tuple[Floats, Floats]:
     second = _indicators(rows.second, np.arange(1, rows.shape[1]))
     plain = np.hstack((blocks, first, second))
     products = first[:, :, None] * second[:, None, :]
-    return plain, np.hstack((plain, products.reshape(len(products), -1)))
+    return _independent(plain), _independent(np.hstack((plain, products.reshape(len(products), -1))))
+
+
+def _independent(design: Floats) -> Floats:
+    """Return the columns that no earlier ones add up to, in order: dependent ones have no estimate of their own."""
+    kept: list[int] = []
+    for column in range(design.shape[1]):
+        if np.linalg.matrix_rank(design[:, [*kept, column]]) > len(kept):
+            kept.append(column)
+    return design[:, kept]
 
 
 def _indicators(values: Ints, of: Ints) -> Floats:
@@ -117,7 +127,8 @@ def _deviance(design: Floats, rows: Crossed, link: str) -> float | None:
     weights = np.concatenate((rows.events, rows.units - rows.events))
     start = np.where(np.arange(design.shape[1]) < len(np.unique(rows.block)), family.link(rate), 0.0)
     kept = weights > 0
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # weights of 1 beside 1e9 look like a column too many to statsmodels
         try:
             model = GLM(happened[kept], np.vstack((design, design))[kept], family, freq_weights=weights[kept])
             fit = model.fit(start_params=start, maxiter=ITERATIONS, tol=1e-9, rtol=1e-13)

@@ -39,6 +39,7 @@ DETAILS = {
     "srm-alarm": "the traffic split is broken: the arms are not comparable",
     "no-sealed-units": "no exposed unit is sealed yet",
     "no-verdict": "only the primary outcome has a verdict",
+    "no-common-phase": "there is no phase in which all open variants have units, so their rates cannot be compared",
     "closed": "the variant is closed: it cannot be compared with those that go on",
     "under-ten-events": "a variant has fewer than ten events, where the boundary does not hold: the pair waits",
     "guardrail-fails": "a guardrail is worse than with the control",
