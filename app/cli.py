@@ -20,9 +20,11 @@ COMMANDS = {
     "demo": "Play 21 simulated days, then serve the result.",
     "experiment": "Validate, apply, show experiments; move them through their life.",
     "key": "Create, list and revoke integrators' keys.",
+    "plan": "Plan the size of an experiment, and how long it takes.",
     "replay": "Play a published trial's counts through the HTTP API.",
     "results": "Show an experiment's result.",
     "serve": "Serve over HTTP.",
+    "simulate": "Play an experiment file many times, and tell what its plan can do.",
     "tick": "Close variants that are ruled out, where the plan drops losers.",
 }
 

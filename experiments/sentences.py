@@ -103,8 +103,11 @@ def evidence(e_value: float | None) -> str:
 def outlook(report: Mapping[str, Any]) -> str | None:
     """When a verdict can be expected, in words; None without a forecast."""
     found = report["forecast"]
-    if not found or not found["periods"]:
+    if not found:
         return None
+    if not found["periods"]:
+        planned = found["planned_periods"]
+        return f"If it goes on like this, the planned size is reached in about {planned} days." if planned else None
     low, middle, high = found["periods"]
     if middle is None:
         return "At the present pace no verdict is in sight within ten years: the messages seem to work alike."

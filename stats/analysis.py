@@ -10,6 +10,7 @@ from stats.compare import Gate, arms_of, comparisons, pairs_of
 from stats.counts import Counts, tally, total
 from stats.expectation import estimate, expected
 from stats.factors import factors
+from stats.forecast import forecast
 from stats.guards import safety
 from stats.overall import global_test, multiplicity
 from stats.plan import Outcome, Plan, require
@@ -71,7 +72,7 @@ class _Analysis:
         strata = stratified(plan, counts, primary, notes, **held)
         outcomes, families = self._supporting()
         verdict = self._verdict(pairs, guardrails, strata)
-        notes.add("not-computed", "forecast")
+        outlook = forecast(self.reading, counts, verdict.status, notes)
         tipping = tipping_point(self.reading, counts, verdict.status, verdict.arms, notes)
         return Report(
             status=verdict.status,
@@ -99,6 +100,7 @@ class _Analysis:
             path=path_points(self.reading, self.gate, notes),
             looks=self.planned.looks if self.planned else (),
             estimate=estimate(verdict, self.arms, plan.control, self.gate, notes),
+            forecast=outlook,
             tipping_point=tipping.outcomes,
             tipping_arm=tipping.arm,
             reasons=notes.reasons(),

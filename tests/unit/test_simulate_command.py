@@ -17,7 +17,6 @@ SHORT = ("--runs", "20")
 @pytest.fixture
 def signpost(monkeypatch, capsys):
     """Run `signpost simulate` and return exit code, output and errors."""
-    monkeypatch.setitem(cli.COMMANDS, "simulate", "")
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
 
     def run(*arguments: str) -> tuple[int, str, str]:

@@ -104,6 +104,12 @@ def test_the_outlook_in_words(periods, told):
     assert sentences.outlook({"forecast": None}) is None
 
 
+def test_planned_designs_look_out_for_their_size():
+    planned = {"forecast": {"periods": None, "planned_periods": 31}}
+    assert sentences.outlook(planned) == "If it goes on like this, the planned size is reached in about 31 days."
+    assert sentences.outlook({"forecast": {"periods": None, "planned_periods": None}}) is None
+
+
 def test_a_sequence_says_that_it_may_be_looked_at_daily():
     pair = PAIR | {"ratio_cs": [0.98, 1.75]}
     assert sentences.comparison(pair, "sequential") == "1.31 times (between 0.98 and 1.75, safe to check any time)"
