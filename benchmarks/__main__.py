@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("memory", "public_surface", "validation", "demo")
+NAMES = ("memory", "public_surface", "validation", "report_time", "efficiency", "demo")
 
 for name in NAMES:
     print(f"== {name}", flush=True)

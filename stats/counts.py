@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isclose
 
 from stats.plan import require
@@ -58,7 +59,7 @@ class Tally:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Counts:
     """All counts of one version of an experiment.
 
@@ -80,7 +81,7 @@ class Counts:
             require("shares", f"the probabilities of phase {phase} must be positive and sum to 1", holds=sound)
             tiny = [variant for variant, value in share.items() if 0 < value < SMALLEST_SHARE]
             require("shares", f"variant {tiny} of phase {phase} has under {SMALLEST_SHARE}; use 0", holds=not tiny)
-        missing = sorted({cell.phase for cell in self.sealed} - set(self.shares))
+        missing = sorted(set(self.phases) - set(self.shares))
         require("shares", f"phase {missing} has no probabilities", holds=not (self.shares and missing))
 
     def share(self, phase: int, variant: str) -> float:
@@ -94,12 +95,16 @@ class Counts:
         latest = max(self.shares)
         return tuple(variant for variant in variants if self.share(latest, variant) > 0)
 
+    @cached_property
+    def phases(self) -> tuple[int, ...]:
+        """The sealed phases, ascending."""
+        return tuple(sorted({cell.phase for cell in self.sealed}))
+
     def common_phases(self, arms: Iterable[str]) -> tuple[int, ...]:
         """Return the sealed phases in which all these arms were open, ascending."""
-        phases = sorted({cell.phase for cell in self.sealed})
         if not self.shares:
-            return tuple(phases)
-        return tuple(phase for phase in phases if all(self.share(phase, arm) > 0 for arm in arms))
+            return self.phases
+        return tuple(phase for phase in self.phases if all(self.share(phase, arm) > 0 for arm in arms))
 
     def comparable(self, arms: tuple[str, ...]) -> bool:
         """Tell whether counts of these arms may be added over their common phases.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import log
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import betaln, expit, log_expit, logit
 
 from stats.quadrature import composite
@@ -165,15 +167,17 @@ def rate_sequence(x: int, n: int, alpha: float, planning_rate: float | None = No
     a, b = (0.5, 0.5) if planning_rate is None else (2.0, 2 / planning_rate - 2)
     level = betaln(a + x, b + n - x) - betaln(a, b) + np.log(alpha)
 
-    def below(t: Array) -> Array:
-        """The log likelihood at the log odds t is under the level."""
-        return np.asarray(level - (x * log_expit(t) + (n - x) * log_expit(-t)))
+    def below(t: float) -> float:
+        """How far the log likelihood at the log odds t is under the level."""
+        return float(level - (x * log_expit(t) + (n - x) * log_expit(-t)))
 
-    top = np.array([_FAR if x == n else -_FAR if x == 0 else np.log(x) - np.log(n - x)])
-    far = np.array([_FAR])
-    lower = 0.0 if x == 0 else float(expit(_bisect(below, -far, top)[0]))
-    upper = 1.0 if x == n else float(expit(_bisect(lambda t: -below(t), top, far)[0]))
+    lower = 0.0 if x == 0 else _rate_where(below, -_FAR, log(x / (n - x)) if x < n else _FAR)
+    upper = 1.0 if x == n else _rate_where(below, log(x / (n - x)) if x else -_FAR, _FAR)
     return lower, upper
+
+
+def _rate_where(below: Callable[[float], float], low: float, high: float) -> float:
+    return float(expit(brentq(below, low, high, xtol=1e-14, rtol=1e-15)))
 
 
 def _bisect(falls: Callable[[Array], Array], low: Array, high: Array, halvings: int = _HALVINGS) -> Array:

@@ -17,7 +17,7 @@ from stats.reading import Reading
 from stats.reasons import Notes
 from stats.result import Status
 
-CELLS = 3_000  # batches times pairs of arms that are followed at once; a longer path is followed in coarser steps
+CELLS = 1_500  # batches times pairs of arms that are followed at once; a longer path is followed in coarser steps
 CANDIDATES = 8
 
 
