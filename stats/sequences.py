@@ -171,13 +171,19 @@ def rate_sequence(x: int, n: int, alpha: float, planning_rate: float | None = No
         """How far the log likelihood at the log odds t is under the level."""
         return float(level - (x * log_expit(t) + (n - x) * log_expit(-t)))
 
-    lower = 0.0 if x == 0 else _rate_where(below, -_FAR, log(x / (n - x)) if x < n else _FAR)
-    upper = 1.0 if x == n else _rate_where(below, log(x / (n - x)) if x else -_FAR, _FAR)
+    likeliest = _FAR if x == n else log(x / (n - x)) if x else -_FAR
+    lower = 0.0 if x == 0 else _rate_where(below, likeliest, -_FAR)
+    upper = 1.0 if x == n else _rate_where(below, likeliest, _FAR)
     return lower, upper
 
 
-def _rate_where(below: Callable[[float], float], low: float, high: float) -> float:
-    return float(expit(brentq(below, low, high, xtol=1e-14, rtol=1e-15)))
+def _rate_where(below: Callable[[float], float], inside: float, outside: float) -> float:
+    """Return the rate between the log odds inside and outside at which the likelihood is at the level."""
+    if below(inside) >= 0:  # so many units that the interval is thinner than rounding
+        return float(expit(inside))
+    if below(outside) <= 0:  # no number is far enough out
+        return float(expit(outside))
+    return float(expit(brentq(below, inside, outside, xtol=1e-14, rtol=1e-15)))
 
 
 def _bisect(falls: Callable[[Array], Array], low: Array, high: Array, halvings: int = _HALVINGS) -> Array:

@@ -24,7 +24,8 @@ AROUND = {
 REPORT = {
     "schema", "status", "status_arms", "status_reason", "alpha", "design", "rho", "control", "outcome", "better",
     "planned_units", "arms", "pairs", "srm", "global", "strata", "multiplicity", "outcomes", "guardrails", "provisional",
-    "reasons", "tipping_point", "factors", "forecast",
+    "reasons", "tipping_point", "tipping_arm", "factors", "forecast",
+    "looks", "claims", "path", "estimate", "blocks",
 }  # fmt: skip
 UNITS, CALLS = 60, 9
 
