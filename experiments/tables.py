@@ -86,7 +86,7 @@ def read_counts(
 
     equal          the split was meant to be equal; contradicts a `weight` column
     planned_units  units per variant that were planned; None: the table is final
-    plan           further fields of `stats.Plan`: looks, spending
+    plan           further fields of `stats.Plan`: expected_rate, looks, spending
 
     Raises TableError for the table, and ValueError that begins with the field's name for the other arguments.
     """

@@ -20,6 +20,7 @@ from experiments.results import analyse
 @click.option("--control", default=None, help="The control; by default the variant called so, else the first.")
 @click.option("--equal", is_flag=True, help="Equal shares were planned: check the split against them.")
 @click.option("--planned-units", type=int, default=None, help="Per variant; without it the table is final.")
+@click.option("--expected-rate", type=float, default=None, help="Rate of the primary outcome that the plan assumed.")
 @click.option("--unit", type=click.Choice(["session", "view", "block"]), default="session", show_default=True)
 @click.option("--looks", type=int, default=5, show_default=True, help="Design looks: how many, at equal parts.")
 @click.option("--spending", type=click.Choice(["obrien-fleming", "pocock"]), default="obrien-fleming")
