@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -104,20 +105,23 @@ def session_bytes(session: str) -> bytes:
 class DayKeys:
     """The random keys of open days, in memory, shared through the volatile store."""
 
-    def __init__(self, volatile: Volatile) -> None:
+    def __init__(self, volatile: Volatile, counted: Callable[[int], list[str]] = lambda _: []) -> None:
+        """`counted` returns the tags that have units of a day: a key made for such a day replaces one that was lost."""
         self._volatile = volatile
+        self._counted = counted
         self._held: dict[int, bytes] = {}
-        self.made: list[int] = []  # days whose key was made here, and may have replaced one that was lost
+        self.replaced: list[tuple[int, str]] = []  # day and tag, until somebody notes it
         self.resets = 0
 
     def key(self, day: int, now: float) -> bytes:
         """The day's key; made if nobody has one. Raises StoreUnavailable when it can be had from nowhere."""
         held = self._held.get(day)
         if held is None:
+            before = self._counted(day)  # asked first: as soon as there is a key, others count with it
             proposal = secrets.token_bytes(32)
             held = self._held[day] = self._volatile.day_key(day, proposal, _seconds(day, now))
             if held == proposal:
-                self.made.append(day)
+                self.replaced += [(day, tag) for tag in before]
         return held
 
     def refresh(self, now: float, still_open: int) -> None:

@@ -35,7 +35,13 @@ class Runtime:
 
     @classmethod
     def make(cls, store: Store, keyring: Keyring, directory: HelpDirectory, fallbacks: Fallbacks) -> Runtime:
-        return cls(store, keyring, Catalogue(store, keyring), DayKeys(store.volatile), directory, fallbacks)
+        catalogue = Catalogue(store, keyring)
+
+        def counted(day: int) -> list[str]:
+            live = catalogue.snapshot.by_id.values()
+            return [one.tags[0] for one in live if any(store.ledger.units_on(tag, day) for tag in one.tags)]
+
+        return cls(store, keyring, catalogue, DayKeys(store.volatile, counted), directory, fallbacks)
 
     def refresh(self, now: float) -> None:
         """Catch up with the stores: definitions, day keys, the pages of the day. Raises StoreUnavailable."""
@@ -56,25 +62,22 @@ class Runtime:
         self.degraded = None
 
     def day_key(self, day: int, now: float) -> bytes:
-        """The day's key. A key made for a day that has units already replaces one that was lost: that is noted."""
+        """The day's key. One that replaces a lost key is noted with every experiment that has units of the day."""
         key = self.day_keys.key(day, now)
-        if self.day_keys.made:
-            self._look_at_made()
+        if self.day_keys.replaced:
+            self._note_replaced()
         return key
 
-    def _look_at_made(self) -> None:
-        made, self.day_keys.made = self.day_keys.made, []
-        try:
-            for day in made:
-                for one in self.catalogue.snapshot.by_id.values():
-                    self._note_reset(one, day)
-        except StoreUnavailable:
-            self.day_keys.made += made
-            raise
-
-    def _note_reset(self, live: Live, day: int) -> None:
-        if any(self.store.ledger.units_on(tag, day) for tag in live.tags):
-            self.store.ledger.count_apart(live.tags[0], f"reset.{day}")
+    def _note_replaced(self) -> None:
+        replaced, self.day_keys.replaced = self.day_keys.replaced, []
+        while replaced:
+            day, tag = replaced[-1]
+            try:
+                self.store.ledger.count_apart(tag, f"reset.{day}")
+            except StoreUnavailable:
+                self.day_keys.replaced += replaced
+                raise
+            replaced.pop()
             self.day_keys.resets += 1
             log.warning("the key of day %d was lost: sessions of that day that come back may be counted twice", day)
 

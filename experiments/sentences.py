@@ -117,6 +117,9 @@ def outlook(report: Mapping[str, Any]) -> str | None:
 
 def meaning(report: Mapping[str, Any]) -> str:
     """What the status means for a decision; a report without a named kind of outcome speaks of it in general."""
+    named = report["status_arms"]
+    if report["status"] == "no-clear-winner" and named and report.get("control") not in named:
+        return "The present message is not the best one. Choose among those named, or plan a larger experiment."
     return MEANINGS[report["status"]].format(better=BETTER.get(report.get("primary_outcome", ""), BETTER[""]))
 
 

@@ -213,3 +213,15 @@ def test_a_known_key_needs_no_store(start_server, open_store):
 def test_a_key_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(InvalidInput, match="cannot be read"):
         Keyring.at(tmp_path)  # a folder
+
+
+def test_a_key_replaces_another_only_where_units_came_before_it(store):
+    counted: list[str] = []
+    keys = DayKeys(store.volatile, lambda _: list(counted))
+    keys.key(TODAY, MORNING)
+    counted.append("tag")
+    keys.key(TODAY, MORNING)
+    DayKeys(store.volatile, lambda _: counted).key(TODAY, MORNING)
+    assert keys.replaced == []
+    keys.key(TODAY + 1, MORNING)
+    assert keys.replaced == [(TODAY + 1, "tag")]

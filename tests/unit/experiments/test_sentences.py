@@ -26,6 +26,13 @@ def test_a_message_is_named_in_quotes():
     assert sentences.meaning(report).startswith("More people left after this message than after every other one")
 
 
+def test_nobody_is_told_to_keep_a_present_message_that_is_not_the_best():
+    report = {"status": "no-clear-winner", "status_arms": ["harm", "help"], "control": "present"}
+    assert "Keep the present message" not in sentences.meaning(report)
+    assert "Keep the present message" in sentences.meaning(report | {"control": "help"})
+    assert "Keep the present message" in sentences.meaning(report | {"status_arms": []})
+
+
 def test_comparisons_in_words():
     assert sentences.comparison(PAIR) == "1.31 times (between 1.04 and 1.66)"
     assert sentences.difference(PAIR) == "+46.0 per 10 000 (+31.0 to +61.0)"
