@@ -117,11 +117,15 @@ class DayKeys:
         """The day's key; made if nobody has one. Raises StoreUnavailable when it can be had from nowhere."""
         held = self._held.get(day)
         if held is None:
-            before = self._counted(day)  # asked first: as soon as there is a key, others count with it
-            proposal = secrets.token_bytes(32)
-            held = self._held[day] = self._volatile.day_key(day, proposal, _seconds(day, now))
-            if held == proposal:
-                self.replaced += [(day, tag) for tag in before]
+            held = self._held[day] = self._volatile.held_key(day) or self._made(day, now)
+        return held
+
+    def _made(self, day: int, now: float) -> bytes:
+        before = self._counted(day)  # asked first: as soon as there is a key, others count with it
+        proposal = secrets.token_bytes(32)
+        held = self._volatile.day_key(day, proposal, _seconds(day, now))
+        if held == proposal:
+            self.replaced += [(day, tag) for tag in before]
         return held
 
     def refresh(self, now: float, still_open: int) -> None:

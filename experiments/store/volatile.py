@@ -25,6 +25,12 @@ class Volatile:
             held = pipe.execute()[1]
         return bytes(held) if held is not None else proposal
 
+    def held_key(self, day: int) -> bytes | None:
+        """Return the day's key, or None while nobody has offered one."""
+        with translated():
+            held = self.client.get(keys.day_key(day))
+        return None if held is None else bytes(held)
+
     def forget(self, day: int) -> None:
         """Drop a sealed day's key."""
         with translated():

@@ -225,3 +225,15 @@ def test_a_key_replaces_another_only_where_units_came_before_it(store):
     assert keys.replaced == []
     keys.key(TODAY + 1, MORNING)
     assert keys.replaced == [(TODAY + 1, "tag")]
+
+
+def test_a_key_that_somebody_has_is_adopted_without_asking_for_units(store):
+    def silent(_: int) -> list[str]:
+        raise StoreUnavailable("the ledger does not answer")
+
+    key = DayKeys(store.volatile).key(TODAY, MORNING)
+    lonely = DayKeys(store.volatile, silent)
+    assert lonely.key(TODAY, MORNING) == key
+    with pytest.raises(StoreUnavailable):
+        lonely.key(TODAY + 1, MORNING)
+    assert DayKeys(store.volatile).key(TODAY + 1, MORNING), "nothing half-made was left behind"
