@@ -10,7 +10,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do \
 	$$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help demo test check lint types layers unit install develop system lock bench clean
+.PHONY: help demo test check lint types layers unit faults install develop system lock bench clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ layers:
 
 unit:
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" tests/unit tests/promises
+
+faults: develop system ## the long fault runs, up to 40 minutes: kills, power cuts, outages, failovers
+	SIGNPOST_FAULTS=full timeout 2400 $(BIN)/python -m pytest -q tests/faults
 
 install: $(VENV)/.runtime ## the virtual environment with what runs the service
 
