@@ -1,89 +1,57 @@
-"""Bytes per session in the ledger: 1 000 000 sessions written by the real scripts, every field of the row filled.
+"""Bytes per session in the ledger: `python -m benchmarks.memory [--sessions 1000000] [--rows 100] [--json]`.
 
-The pages are those that `Runtime` chooses when yesterday had as many units. Row layout, page keys, page
-expiry and counters are all included: it is the server's used_memory after, minus before.
+Every field of every row is filled. `rows` is how many share a page on average. Row layout, page keys, page expiry,
+counts and the day's number of pages are all included: it is the server's used_memory after, minus before.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import redis
 
-from benchmarks import servers
-from experiments.store.keys import tag
-from experiments.store.ledger import ROWS_PER_PAGE, Ledger, Slot
-from experiments.store.rows import Row
-
-NOW = 20_780 * 86_400 + 40_000
-WINDOW, SECONDS, MASKS = 86_400, 100_000, "1023,819,65536"
-SHARD = tag("four-lines-uk", 1, "0")
+from benchmarks import rows, servers, told
+from experiments.store import keys
+from experiments.store.ledger import ROWS_PER_PAGE
 
 
-BATCH = 2000
+def main() -> None:
+    options = told.arguments(__doc__, sessions=1_000_000, rows=ROWS_PER_PAGE)
+    pages = max(64, -(-options.sessions // options.rows))
+    with servers.running(fsync="no") as server, server.client() as client:
+        before = used(client)
+        rows.write(client, options.sessions, pages)
+        for_rows = used(client) - before
+        rows.write_counts(client, options.sessions, pages)
+        total = used(client) - before
+        found = {"versions": told.versions(client), "sessions": options.sessions, "pages": pages, **held(client)}
+    found |= {"bytes_per_session": total / options.sessions, "of_rows": for_rows / options.sessions}
+    head = ("sessions", "rows held", "pages", "fullest page, rows", "encodings", "bytes per session", "without counts")
+    row = (
+        f"{options.sessions:,}", f"{found['rows']:,}", f"{pages:,}", found["fullest"], found["encodings"],
+        f"{found['bytes_per_session']:.2f}", f"{found['of_rows']:.2f}",
+    )  # fmt: skip
+    told.tell(options, found, head, [row])
 
 
-class Later(int):
-    """Stands for an answer that comes with the batch."""
-
-    def __iter__(self) -> Iterator[int]:
-        return iter((0, 0, 0, 0))
+def used(client: redis.Redis) -> int:
+    return int(client.info("memory")["used_memory"])
 
 
-class Batched:
-    """A client that sends the real scripts in pipelines, because only the memory is of interest here."""
-
-    def __init__(self, client: Any) -> None:
-        self.pipe = client.pipeline(transaction=False)
-
-    def evalsha(self, *args: Any) -> Later:
-        self.pipe.evalsha(*args)
-        if len(self.pipe) >= BATCH:
-            self.pipe.execute()
-        return Later()
-
-
-def main(sessions: int, per_page: int) -> None:
-    with servers.ledger(fsync="no") as url:
-        client = redis.Redis.from_url(url)
-        pages = max(64, -(-sessions // per_page))
-        write(Ledger(client, client), 0, pages)  # the server learns the scripts
-        client.flushdb()
-        before = client.info("memory")["used_memory"]
-        batched = Batched(client)
-        for number in range(sessions):
-            write(Ledger(batched, client), number, pages)
-        batched.pipe.execute()
-        used = client.info("memory")["used_memory"] - before
-        report(client, used, sessions, pages)
-
-
-def report(client: Any, used: int, sessions: int, pages: int) -> None:
-    version = client.info("server")["redis_version"]
-    names = list(client.scan_iter("sp:*:r:*", count=10_000))
+def held(client: redis.Redis) -> dict[str, Any]:
+    """Rows that are really there, the fullest page, and how pages are encoded."""
+    names = list(client.scan_iter(keys.page(rows.TAG, rows.DAY, 0)[:-1] + "*", count=10_000))
     pipe = client.pipeline(transaction=False)
     for name in names:
         pipe.hlen(name)
         pipe.object("encoding", name)
+        pipe.ttl(name)
     answers = pipe.execute()
-    rows, encodings = sum(answers[::2]), sorted({e.decode() for e in answers[1::2]})
-    print(f"redis {version}: {rows} rows of {sessions} sessions on {pages} pages ({', '.join(encodings)})")
-    print(f"{used / sessions:.2f} bytes per session")
-
-
-def write(ledger: Ledger, number: int, pages: int) -> None:
-    """One session through assignment with exposure and two outcomes: every field of its row is in use."""
-    slot = Slot(SHARD, 20_780, SECONDS, pages, os.urandom(8))
-    row = Row(variant=number % 12, phase=3, surface=number % 3, stratum=1 + number % 5)
-    ledger.assign(
-        [slot], now=NOW + number % 40_000, word=row.word(), shown=True, window=WINDOW, life=3600, pause=60,
-        locale="en", closed=(), masks=MASKS,
-    )  # fmt: skip
-    ledger.outcome([slot], at=NOW + number % 40_000 + 100, bit=number % 16, window=WINDOW, masks=MASKS)
+    if min(answers[2::3]) < 0:
+        raise SystemExit("a page without an expiry")
+    encodings = ", ".join(sorted({e.decode() for e in answers[1::3]}))
+    return {"rows": sum(answers[::3]), "fullest": max(answers[::3]), "encodings": encodings}
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, int(sys.argv[2]) if len(sys.argv) > 2 else ROWS_PER_PAGE)
+    main()

@@ -1,0 +1,71 @@
+"""CPU per acknowledged write, three masters over one: `python -m benchmarks.cluster_cpu [--rate N] [--rounds 5] …`.
+
+Two services, one with a single durable server as its ledger, one with a cluster of masters and an experiment whose
+shards lie on all of them. Both get assignments at the same constant rate over the same number of connections, in
+turns: by default half of what saturates the slower one. CPU is what the kernel charged the redis-servers (user and
+system, /proc/PID/stat), summed over the nodes, divided by the assignments that were acknowledged as recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import told
+from benchmarks.latency import measured, saturated
+from benchmarks.servers import Server, cluster
+from benchmarks.service import Service, signpost
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def cpu(servers: list[Server]) -> float:
+    """Seconds that the servers' processes have taken so far."""
+    total = 0
+    for server in servers:
+        fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICK
+
+
+def microseconds(service: Service, rate: int, seconds: int) -> float:
+    """CPU per acknowledged write in a round."""
+    before = cpu(service.ledger)
+    heard = measured(service, rate, seconds)
+    if heard.failed or set(heard.receipts) != {"recorded"}:
+        print(f"not all recorded: {heard.failed} failed, {dict(heard.receipts)}", file=sys.stderr)
+    return 1e6 * (cpu(service.ledger) - before) / max(1, heard.receipts["recorded"])
+
+
+def main() -> None:
+    options = told.arguments(
+        __doc__, rounds=5, seconds=8, rate=0, masters=3, workers=2, threads=8
+    )  # fmt: skip
+    with ExitStack() as stack:
+        size = told.size(options)
+        one = stack.enter_context(signpost(size))
+        nodes = stack.enter_context(cluster(options.masters))
+        url = nodes[0].url.replace("redis://", "redis+cluster://")
+        many = stack.enter_context(signpost(size, nodes, url=url))
+        services = {"one server": one, f"{options.masters} masters": many}
+        rate = options.rate or round(min(saturated(list(services.values()), 3)) / 2)
+        spent: dict[str, list[float]] = {name: [] for name in services}
+        for number in range(options.rounds):
+            for name, service in services.items():
+                told.progress(f"round {number + 1}: {name}")
+                spent[name].append(microseconds(service, rate, options.seconds))
+        with one.ledger[0].client() as client:
+            found: dict[str, Any] = {"versions": told.versions(client)}
+    alone, together = (median(values) for values in spent.values())
+    found |= {"rate": rate, "microseconds": spent, "ratio": together / alone}
+    rows = [(name, f"{median(values):.0f}", ", ".join(f"{v:.0f}" for v in values)) for name, values in spent.items()]
+    end = f"{options.masters} masters over one: {found['ratio']:.2f}, at {rate:,} assignments a second"
+    told.tell(options, found, ("ledger", "CPU per write, µs, median", "rounds"), rows, end)
+
+
+if __name__ == "__main__":
+    main()
