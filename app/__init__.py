@@ -17,6 +17,7 @@ from experiments.errors import StoreUnavailable
 from experiments.identity import Keyring
 from experiments.runtime import Runtime
 from experiments.store import Store
+from experiments.store.spool import Spool
 
 LARGEST_BODY = 8 * 1024
 
@@ -33,18 +34,22 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     directory = load_help(settings.help_file)
+    chosen = surfaces or settings.surfaces
     runtime = Runtime.make(
-        store, Keyring.at(settings.key_file), directory, load_fallbacks(directory, settings.fallback_file)
-    )
+        store, Keyring.at(settings.key_file), directory, load_fallbacks(directory, settings.fallback_file),
+        Spool(settings.spool, settings.spool_megabytes) if "public" in chosen else None,
+    )  # fmt: skip
+    runtime.shards = settings.shards
     app.extensions["signpost"] = Context(runtime, settings, clock)
     problems.register(app)
     headers.register(app)
-    for name in surfaces or settings.surfaces:
+    for name in chosen:
         import_module(f"app.{name}").register(app)
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, *[settings.trusted_proxies] * 3)  # type: ignore[method-assign]
     try:
         runtime.refresh(clock())
     except StoreUnavailable:
-        app.logger.warning("the store does not answer yet; starting without it")
+        known = "the definitions of its last copy" if runtime.catalogue.recall(clock()) else "the fallback only"
+        app.logger.warning("the store does not answer yet; starting without it, with %s", known)
     return app

@@ -25,6 +25,8 @@ SETTINGS = {
     "volatile_url": Setting("SIGNPOST_VOLATILE_URL", "", "URL", "the store of day keys; empty starts a private one"),
     "var": Setting("SIGNPOST_VAR", "var", "folder", "where private servers and the key file live"),
     "key_file": Setting("SIGNPOST_KEY_FILE", "", "file", "the key file; empty: keys.json in SIGNPOST_VAR"),
+    "spool": Setting("SIGNPOST_SPOOL", "", "folder", "this host's spool; empty: the folder spool in SIGNPOST_VAR"),
+    "spool_megabytes": Setting("SIGNPOST_SPOOL_MB", "256", "megabytes", "what the spool may take of the disk"),
     "redis_server": Setting("SIGNPOST_REDIS_SERVER", "", "file", "the server program to start; empty looks for one"),
     "host": Setting("SIGNPOST_HOST", "127.0.0.1", "address", "where to listen"),
     "port": Setting("PORT", "8000", "port", "where to listen"),
@@ -36,7 +38,12 @@ SETTINGS = {
         "SIGNPOST_STORE_BUDGET_MS", "100", "milliseconds", "what a waiting person gives the ledger"
     ),
     "refresh": Setting("SIGNPOST_REFRESH_SECONDS", "2", "seconds", "how often definitions are looked at"),
-    "durability": Setting("SIGNPOST_DURABILITY", "single", "single | relaxed", "what the ledger must promise at start"),
+    "durability": Setting(
+        "SIGNPOST_DURABILITY", "single", "single | replicated | relaxed", "what the ledger must promise"
+    ),
+    "shards": Setting(
+        "SIGNPOST_SHARDS", "0", "shards", "of a version that starts; 0: one, or two for each master of a cluster"
+    ),
     "browser_requests": Setting(
         "SIGNPOST_BROWSER_REQUESTS", "6000", "requests", "from one network in ten minutes by browser keys; 0: no limit"
     ),
@@ -50,6 +57,7 @@ SETTINGS = {
     "help_file": Setting("SIGNPOST_HELP_FILE", "", "file", "the help directory; empty: the library's"),
     "fallback_file": Setting("SIGNPOST_FALLBACK_FILE", "", "file", "the fallback messages; empty: the library's"),
 }
+DURABILITIES = ("single", "replicated", "relaxed")
 SURFACES = ("public", "research", "review")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -62,6 +70,8 @@ class Settings:
     volatile_url: str
     var: Path
     key_file: Path
+    spool: Path
+    spool_megabytes: int
     redis_server: str | None
     host: str
     port: int
@@ -72,6 +82,7 @@ class Settings:
     store_budget: float
     refresh: float
     durability: str
+    shards: int
     browser_requests: int
     staff_anywhere: bool
     tick: bool
@@ -87,8 +98,8 @@ class Settings:
         surfaces = tuple(name.strip() for name in raw["surfaces"].split(",") if name.strip())
         if not surfaces or set(surfaces) - set(SURFACES):
             raise _wrong("surfaces", f"some of {', '.join(SURFACES)}, separated by commas")
-        if raw["durability"] not in ("single", "relaxed"):
-            raise _wrong("durability", "single or relaxed")
+        if raw["durability"] not in DURABILITIES:
+            raise _wrong("durability", "single, replicated or relaxed")
         if bool(raw["ledger_url"]) != bool(raw["volatile_url"]):
             raise _wrong("volatile_url", "given together with SIGNPOST_LEDGER_URL, or neither of them")
         return cls(
@@ -96,6 +107,8 @@ class Settings:
             volatile_url=raw["volatile_url"],
             var=var,
             key_file=Path(raw["key_file"]).absolute() if raw["key_file"] else var / "keys.json",
+            spool=Path(raw["spool"]).absolute() if raw["spool"] else var / "spool",
+            spool_megabytes=_number("spool_megabytes", raw, 1, 100_000),
             redis_server=raw["redis_server"] or None,
             host=raw["host"],
             port=_number("port", raw, 1, 65535),
@@ -106,6 +119,7 @@ class Settings:
             store_budget=_number("store_budget", raw, 1, 60_000) / 1000,
             refresh=_number("refresh", raw, 1, 60),
             durability=raw["durability"],
+            shards=_number("shards", raw, 0, 64),
             browser_requests=_number("browser_requests", raw, 0, 10**9),
             staff_anywhere=bool(_number("staff_anywhere", raw, 0, 1)),
             tick=bool(_number("tick", raw, 0, 1)),

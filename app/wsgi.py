@@ -10,31 +10,48 @@ from flask import Flask
 
 from app import create_app
 from app.settings import Settings
+from experiments import replaying, retention, waiting
 from experiments.errors import StoreUnavailable, UnsafeStore
 from experiments.runtime import Runtime
 from experiments.store import Store
+from experiments.store.spool import Spool
 
 log = logging.getLogger("signpost")
 
 STAFF = {"research", "review"}  # never in a process that integrators reach alone
 LOOK_SECONDS = 60
+REPLAY_SECONDS = 1
 
 
 def build() -> Flask:
     """Make the application and start its background refresh. Refuses an unsafe store, waits for none."""
+    logging.basicConfig(format="[%(levelname)s] %(message)s")
+    log.setLevel(logging.INFO)
     settings = Settings.read()
-    store = Store.open(settings.ledger_url, settings.volatile_url, budget=settings.store_budget)
+    store = Store.open(
+        settings.ledger_url, settings.volatile_url, budget=settings.store_budget, durability=settings.durability
+    )
     try:
-        store.condition().require(settings.durability)
+        check(store)
     except StoreUnavailable:
         log.warning("the store does not answer yet; its settings are checked as soon as it does")
     app = create_app(settings, store=store)
     runtime = app.extensions["signpost"].runtime
     clock = app.extensions["signpost"].clock
     keep_fresh(runtime, clock, settings)
+    if runtime.spool is not None:
+        keep_replaying(runtime, runtime.spool, clock)
     if settings.tick and set(settings.surfaces) & STAFF:
         keep_ticking(runtime, clock, settings)
+        keep_retaining(runtime, clock, settings)
     return app
+
+
+def check(store: Store) -> None:
+    """Tell the log what may be lost. Raises UnsafeStore if that is more than is wanted."""
+    condition = store.condition()
+    condition.require()
+    log.info("ledger: %s, durability %s. %s", condition.server, condition.durability, condition.may_be_lost)
 
 
 def keep_fresh(runtime: Runtime, clock: Callable[[], float], settings: Settings) -> threading.Event:
@@ -47,16 +64,39 @@ def keep_fresh(runtime: Runtime, clock: Callable[[], float], settings: Settings)
             try:
                 runtime.refresh(clock())
                 if was_away:
-                    runtime.store.condition().require(settings.durability)
+                    check(runtime.store)
                 was_away = False
             except StoreUnavailable:
                 was_away = True
             except UnsafeStore as error:
-                runtime.degraded = error.detail
+                runtime.trouble = error.detail
             except Exception as error:  # noqa: BLE001  (the loop must outlive any single failure)
                 log.error("refresh failed: %s", type(error).__name__)  # noqa: TRY400  (texts may quote data)
 
     threading.Thread(target=loop, name="signpost-refresh", daemon=True).start()
+    return done
+
+
+def keep_replaying(runtime: Runtime, spool: Spool, clock: Callable[[], float]) -> threading.Event:
+    """Write what the spool holds to the ledger as soon as it answers, until the returned event is set."""
+    done = threading.Event()
+
+    def loop() -> None:
+        spool.check()
+        while not done.wait(REPLAY_SECONDS):
+            try:
+                if spool.trouble is not None:
+                    spool.check()
+                if number := replaying.replay(runtime, clock):
+                    log.info("%d events of the spool were written to the ledger", number)
+                if runtime.trouble is None:
+                    waiting.tell(runtime, clock())
+            except StoreUnavailable as error:
+                log.error("the spool could not be replayed: %s", error.detail)  # noqa: TRY400
+            except Exception as error:  # noqa: BLE001  (the loop must outlive any single failure)
+                log.error("the spool could not be replayed: %s", type(error).__name__)  # noqa: TRY400
+
+    threading.Thread(target=loop, name="signpost-replay", daemon=True).start()
     return done
 
 
@@ -67,21 +107,11 @@ def keep_ticking(runtime: Runtime, clock: Callable[[], float], settings: Setting
     """
     from experiments import tick  # noqa: PLC0415  (loads the statistics, which integrators' processes do without)
 
-    done = threading.Event()
+    def look() -> None:
+        for turn in tick.due(runtime, clock()):
+            _take(turn, clock())
 
-    def loop() -> None:
-        seconds = settings.refresh  # at first: something may be overdue
-        while not done.wait(seconds):
-            seconds = LOOK_SECONDS
-            if runtime.degraded is not None:
-                continue
-            try:
-                for turn in tick.due(runtime, clock()):
-                    _take(runtime, turn, clock())
-            except Exception as error:  # noqa: BLE001  (the loop must outlive any single failure)
-                log.error("tick failed: %s", type(error).__name__)  # noqa: TRY400  (texts may quote data)
-
-    def _take(runtime: Runtime, turn: tick.Turn, now: float) -> None:
+    def _take(turn: tick.Turn, now: float) -> None:
         """One experiment's failure keeps no other one waiting."""
         try:
             found = tick.take(runtime, turn, now)
@@ -90,5 +120,31 @@ def keep_ticking(runtime: Runtime, clock: Callable[[], float], settings: Setting
             return
         log.info("tick of %s: %s", turn.experiment, found.code)
 
-    threading.Thread(target=loop, name="signpost-tick", daemon=True).start()
+    return _again_and_again("tick", look, runtime, settings)
+
+
+def keep_retaining(runtime: Runtime, clock: Callable[[], float], settings: Settings) -> threading.Event:
+    """Delete what is to be deleted, until the returned event is set: see `experiments.retention`.
+
+    A thread of its own, because large files take minutes. Every worker looks, and one of them has the turn.
+    """
+    return _again_and_again("retention", lambda: retention.look(runtime, clock()), runtime, settings)
+
+
+def _again_and_again(name: str, look: Callable[[], object], runtime: Runtime, settings: Settings) -> threading.Event:
+    """Look soon, because something may be overdue, and then once a minute, while the store answers and is safe."""
+    done = threading.Event()
+
+    def loop() -> None:
+        seconds = settings.refresh
+        while not done.wait(seconds):
+            seconds = LOOK_SECONDS
+            if runtime.degraded is not None:
+                continue
+            try:
+                look()
+            except Exception as error:  # noqa: BLE001  (the loop must outlive any single failure)
+                log.error("%s failed: %s", name, type(error).__name__)  # noqa: TRY400  (texts may quote data)
+
+    threading.Thread(target=loop, name=f"signpost-{name}", daemon=True).start()
     return done

@@ -13,9 +13,11 @@ from types import MappingProxyType
 from experiments.access import ApiKey
 from experiments.errors import InvalidInput
 from experiments.identity import Keyring
-from experiments.model import LIVE, Experiment, Version
+from experiments.model import EXPOSURE_SECONDS, LIVE, Experiment, Version
 from experiments.spec import Message
 from experiments.store import Store
+from experiments.store.acts import NEVER, Terms
+from experiments.store.copy import Copy, Held
 from experiments.store.keys import tag
 from experiments.store.rows import mask
 
@@ -27,14 +29,9 @@ class Live:
     experiment: str
     version: Version
     key: bytes
-    masks: str
+    terms: Terms
     locales: tuple[str, ...]
     tags: tuple[str, ...]
-
-    @property
-    def pause(self) -> int:
-        """Seconds before a session's next trigger is a repeat; -1 where units cannot be recognised again."""
-        return self.version.definition.repeat_after_seconds if self.version.definition.unit == "session" else -1
 
 
 @dataclass(frozen=True)
@@ -60,39 +57,56 @@ class Snapshot:
 class Catalogue:
     """Holds the current snapshot; replaced as a whole, so that readers need no lock."""
 
-    def __init__(self, store: Store, keyring: Keyring) -> None:
+    def __init__(self, store: Store, keyring: Keyring, copy: Copy | None = None) -> None:
+        """`copy` is where the last good copy is kept on disk, and read from when the ledger is away at the start."""
         self._store = store
         self._keyring = keyring
+        self._copy = copy
+        self._is_recalled = False
         self.snapshot = Snapshot()
 
     @property
     def is_loaded(self) -> bool:
         return self.snapshot.number >= 0
 
-    def refresh(self) -> bool:
+    def refresh(self, now: float = 0.0) -> bool:
         """Load anew if anything changed; returns whether it did. Raises StoreUnavailable."""
         number = self._store.documents.catalogue_number()
-        if number == self.snapshot.number:
+        is_new = self._is_recalled or number != self.snapshot.number
+        if is_new or (self._copy is not None and self._copy.is_due(now)):
+            held = self._store.documents.held(number)
+            self.snapshot, self._is_recalled = self._load(held), False
+            if self._copy is not None:
+                self._copy.save(held, now)
+        return is_new
+
+    def recall(self, now: float) -> bool:
+        """Take the copy on disk, for a start while the ledger is away; returns whether there was one to be used."""
+        held = self._copy.load(now) if self._copy is not None else None
+        if held is None or self._copy is None:
             return False
-        self.snapshot = self._load(number)
+        try:
+            self.snapshot = self._load(held)
+        except ValueError as error:
+            self._copy.set_aside(error)
+            return False
+        self._is_recalled = True
         return True
 
-    def _load(self, number: int) -> Snapshot:
-        experiments = self._store.documents.experiments()
+    def _load(self, held: Held) -> Snapshot:
+        experiments = [Experiment.model_validate_json(text) for text in held.experiments]
         problems: list[str] = []
         live = list(self._live(experiments, problems))
         running = [one for one in live if one.version.state in ("running", "suspended")]
         return Snapshot(
-            number=number,
+            number=held.number,
             on_surface=MappingProxyType({s: one for one in running for s in one.version.definition.surfaces}),
             by_key=MappingProxyType({one.experiment: one for one in live}),
             by_id=MappingProxyType({one.version.id: one for one in live}),
             known=frozenset(e.key for e in experiments),
             surfaces=frozenset(s for e in experiments for v in e.versions for s in v.definition.surfaces),
             adopted=MappingProxyType(_adopted(experiments)),
-            api_keys=MappingProxyType(
-                {kid: ApiKey.model_validate_json(text) for kid, text in self._store.documents.api_keys().items()}
-            ),
+            api_keys=MappingProxyType({kid: ApiKey.model_validate_json(text) for kid, text in held.api_keys.items()}),
             problems=tuple(problems),
         )
 
@@ -111,11 +125,17 @@ class Catalogue:
 def make_live(experiment: str, version: Version, key: bytes) -> Live:
     """Gather what requests need of a version."""
     return Live(
-        experiment=experiment, version=version, key=key,
-        masks=",".join(str(mask(definition)) for _, definition in version.outcomes),
+        experiment=experiment, version=version, key=key, terms=_terms(version),
         locales=version.definition.served_locales(),
         tags=tuple(tag(experiment, version.number, suffix) for suffix in version.tags),
     )  # fmt: skip
+
+
+def _terms(version: Version) -> Terms:
+    # Units that cannot be recognised again have no repeated triggers.
+    pause = version.definition.repeat_after_seconds if version.definition.unit == "session" else NEVER
+    masks = tuple(mask(definition) for _, definition in version.outcomes)
+    return Terms(version.window, EXPOSURE_SECONDS, pause, masks)
 
 
 def _adopted(experiments: Iterable[Experiment]) -> dict[str, dict[str, Message]]:

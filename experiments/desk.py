@@ -15,6 +15,7 @@ from experiments.errors import InvalidInput, NotFound
 from experiments.lifecycle import Actor, Adaptation, Change
 from experiments.model import Experiment
 from experiments.runtime import Runtime
+from experiments.store.sharding import choose_tags
 
 ACTS = (
     "submit", "reject", "approve", "start", "set-traffic", "set-weights", "close-arm", "suspend", "resume", "stop",
@@ -71,7 +72,8 @@ def _change(runtime: Runtime, experiment: Experiment, name: str, actor: Actor, o
 def _start(runtime: Runtime, experiment: Experiment, actor: Actor, *, simulated: bool) -> Change:
     version = experiment.latest.number
     wrapped = runtime.keyring.wrap(secrets.token_bytes(32), experiment.key, version)
-    return lifecycle.start(experiment, actor, key=wrapped, simulated=simulated)
+    tags = choose_tags(runtime.store.documents.client, experiment.key, version, runtime.shards)
+    return lifecycle.start(experiment, actor, key=wrapped, tags=tags, simulated=simulated)
 
 
 def _only(options: Mapping[str, Any], *names: str) -> None:

@@ -22,6 +22,7 @@ EXPOSURE_SECONDS = 3_600  # a token may confirm an exposure this long after the 
 State = Literal["draft", "in_review", "approved", "running", "suspended", "stopped", "concluded", "archived"]
 LIVE: frozenset[State] = frozenset({"running", "suspended", "stopped"})  # outcomes are taken
 ON_SURFACE: frozenset[State] = frozenset({"running", "suspended"})  # holds its surfaces
+ENDED: frozenset[State] = frozenset({"concluded", "archived"})  # nothing changes its counts any more
 
 
 def day_of(now: float) -> int:

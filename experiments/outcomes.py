@@ -14,6 +14,7 @@ from experiments.errors import InvalidInput, OutcomeRefused, TokenError
 from experiments.identity import session_bytes
 from experiments.model import EXPOSURE_SECONDS
 from experiments.runtime import Runtime
+from experiments.store import acts
 from experiments.store.rows import STEP_SECONDS, YOUNG_PEOPLE_BIT, Row, outcome_bit
 from experiments.tokens import Grant, Purpose
 from experiments.units import Unit, slot_of
@@ -21,7 +22,7 @@ from experiments.units import Unit, slot_of
 CLOCK_SKEW = 60
 NO_EXPOSURE = -1
 
-Receipt = Literal["recorded", "already", "uncounted", "late", "crossed"]
+Receipt = Literal["recorded", "already", "spooled", "uncounted", "late", "crossed"]
 Tier = Literal["reported", "attested"]
 
 
@@ -64,10 +65,10 @@ def expose(runtime: Runtime, token: str, partner: int | None, now: int) -> Recei
     if apart:
         return apart
     slot = slot_of(runtime, live, grant.shard, grant.day, grant.pseudonym, now)
-    code = runtime.store.ledger.expose(
-        slot, now=now, word=_row(grant).word(), pause=live.pause, issued=grant.issued, by_partner=partner is not None
+    act = acts.expose(
+        slot, live.terms, now=now, word=_row(grant).word(), issued=grant.issued, by_partner=partner is not None
     )
-    return _receipt(code)
+    return _receipt(runtime.write(act, now))
 
 
 def outcome_by_token(
@@ -92,11 +93,11 @@ def _outcome(runtime: Runtime, grant: Grant, live: Live, event: Event, bit: int,
     if apart:
         return apart
     slot = slot_of(runtime, live, grant.shard, grant.day, grant.pseudonym, now)
-    code = runtime.store.ledger.outcome(
-        [slot], at=event.at, bit=bit, window=live.version.window, masks=live.masks, word=_row(grant).word(),
-        issued=grant.issued, by_partner=event.tier == "attested",
+    act = acts.outcome(
+        [slot], live.terms, at=event.at, bit=bit, what=event.outcome, word=_row(grant).word(), issued=grant.issued,
+        by_partner=event.tier == "attested",
     )  # fmt: skip
-    return _receipt(code)
+    return _receipt(runtime.write(act, now))
 
 
 def outcome_by_session(runtime: Runtime, experiment: str, session: str, event: Event, now: int) -> Receipt:
@@ -106,15 +107,20 @@ def outcome_by_session(runtime: Runtime, experiment: str, session: str, event: E
         raise InvalidInput("no such experiment takes outcomes", code="unknown-experiment", pointer="/experiment")
     _check(versions[0], event, now)
     bit, name = event.bit(), session_bytes(session)
-    code = NO_EXPOSURE
-    for live in versions:
+    waiting: acts.Act | None = None
+    for live in reversed(versions):
         unit = Unit(live, assignment.draw(live.key, name).unit, now)
-        code = runtime.store.ledger.outcome(
-            unit.slots(runtime), at=event.at, bit=bit, window=live.version.window, masks=live.masks, by_partner=True
-        )
-        if code != NO_EXPOSURE:
-            break
-    return _receipt(code)
+        act = acts.outcome(unit.slots(runtime), live.terms, at=event.at, bit=bit, what=event.outcome, by_partner=True)
+        waiting = act._replace(otherwise=waiting)
+    return _receipt(_first_that_knows(runtime, waiting, now))
+
+
+def _first_that_knows(runtime: Runtime, act: acts.Act | None, now: int) -> acts.Told | None:
+    """Try the newest version first; what a spool keeps holds the others, too."""
+    told: acts.Told | None = acts.Told(NO_EXPOSURE, 0, 0)
+    while act is not None and told is not None and told.code == NO_EXPOSURE:
+        told, act = runtime.write(act, now), act.otherwise
+    return told
 
 
 def _check(live: Live, event: Event, now: int) -> None:
@@ -128,21 +134,21 @@ def _check(live: Live, event: Event, now: int) -> None:
 
 def _apart(runtime: Runtime, live: Live, grant: Grant, what: str, now: int) -> Receipt | None:
     """Count what may enter no arm: of an assignment that was not written, or after the day was sealed."""
-    tag = live.tags[grant.shard]
-    if grant.uncounted:
-        runtime.store.ledger.count_apart(tag, f"outage.{what}")
-        return "uncounted"
-    if live.version.is_sealed(grant.day, now):
-        runtime.store.ledger.count_apart(tag, f"late.{what}")
-        return "late"
-    return None
+    why: Receipt | None = "uncounted" if grant.uncounted else "late" if live.version.is_sealed(grant.day, now) else None
+    if why is not None:
+        kind = "outage" if grant.uncounted else "late"
+        runtime.write(acts.apart(live.tags[grant.shard], f"{kind}.{what}"), now)
+    return why
 
 
 def _row(grant: Grant) -> Row:
     return Row(grant.variant, grant.phase, grant.surface, grant.stratum)
 
 
-def _receipt(code: int) -> Receipt:
+def _receipt(told: acts.Told | None) -> Receipt:
+    if told is None:
+        return "spooled"
+    code = told.code
     if code == NO_EXPOSURE:
         raise OutcomeRefused("this unit was not shown a message", code="no-exposure")
     if code == -2:

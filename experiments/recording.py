@@ -15,14 +15,15 @@ from experiments.catalogue import Live
 from experiments.directory import HelpResource, direction, match, text_in
 from experiments.errors import InvalidInput, StoreUnavailable
 from experiments.identity import session_bytes
-from experiments.model import EXPOSURE_SECONDS, day_of
+from experiments.model import day_of
 from experiments.runtime import Runtime
 from experiments.spec import Message
+from experiments.store import acts
 from experiments.store.rows import Row
 from experiments.tokens import Grant
 from experiments.units import Unit
 
-Receipt = Literal["recorded", "already", "uncounted"]
+Receipt = Literal["recorded", "already", "spooled", "uncounted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +153,15 @@ def _write(runtime: Runtime, unit: Unit, asked: Asked, row: Row | None, locale: 
         slots = unit.slots(runtime)
         if live.version.definition.unit == "view" and not asked.shown:
             return _Known(row, today, slots[0].pseudonym, None)
-        told = runtime.store.ledger.assign(
-            slots, now=unit.now, word=row.word() if row else None, shown=asked.shown, window=live.version.window,
-            life=EXPOSURE_SECONDS, pause=live.pause, locale=locale, closed=live.version.phase.closed,
-            masks=live.masks, by_partner=asked.by_server,
+        act = acts.assign(
+            slots, live.terms, now=unit.now, word=row.word() if row else None, shown=asked.shown, locale=locale,
+            closed=live.version.phase.closed, by_partner=asked.by_server,
         )  # fmt: skip
-    except StoreUnavailable as error:
-        runtime.degraded = error.detail
+        told = runtime.write(act, unit.now)
+    except StoreUnavailable:
         return _Known(row, today, bytes(8), "uncounted")
-    runtime.note_page(told.rows)
+    if told is None:
+        return _Known(row, today, slots[0].pseudonym, "spooled")
     if told.code < 0:
         return _Known(None, today, bytes(8), None)
     name = next(slot.pseudonym for slot in slots if slot.day == told.day)

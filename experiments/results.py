@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import stats
+from experiments import waiting
 from experiments.errors import NotFound
 from experiments.export import as_csv, count_table
-from experiments.model import DAY, Experiment, Version
+from experiments.model import DAY, ENDED, Experiment, Version
 from experiments.spec import OutcomeDefinition
-from experiments.store import Condition, Store
+from experiments.store import Condition, Ledger, Store, folding
 from experiments.store.keys import tag
 from experiments.store.rows import bit_name
 from experiments.tables import read_counts
@@ -51,7 +52,7 @@ class Result:
     """The report with what surrounds it.
 
     `sealed_days` and `open_days` count UTC days; `apart` are events that entered no arm (late, outage,
-    crossed); `notices` must be shown with every figure; times are RFC 3339.
+    crossed); `notices` must be shown with every figure, `may_be_lost` is for whoever asks; times are RFC 3339.
     """
 
     experiment: str
@@ -71,6 +72,7 @@ class Result:
     primary_outcome: str
     messages: Mapping[str, Mapping[str, Mapping[str, str]]]
     durability: str
+    may_be_lost: str
     report: stats.Report
     channels: tuple[ChannelCount, ...]
     repeat_triggers: tuple[ChannelCount, ...]
@@ -105,8 +107,10 @@ def result(store: Store, key: str, *, now: float, version: int | None = None) ->
     condition = store.condition()
     days = chosen.days(now)
     tags = [tag(experiment.key, chosen.number, suffix) for suffix in chosen.tags]
-    by_day, apart = store.ledger.counts(tags, days)
-    return make(experiment.key, chosen, by_day, apart, condition, now)
+    read = folding.counts if chosen.state in ENDED else Ledger.counts
+    by_day, apart = read(store.ledger, tags, days)
+    found = make(experiment.key, chosen, by_day, apart, condition, now)
+    return replace(found, notices=(*found.notices, *waiting.notices(store, tags)))
 
 
 def analyse(text: str, **options: Any) -> dict[str, Any]:
@@ -148,7 +152,8 @@ def make(
         sealed_days=len(sealed), open_days=len(live), window_hours=definition.window_hours,
         surfaces=tuple(definition.surfaces), primary_outcome=definition.outcomes.primary.outcome,
         messages={v.key: {t: m.model_dump() for t, m in v.messages.items()} for v in definition.variants},
-        durability=condition.durability, report=report, channels=tuple(_channels(version, total)),
+        durability=condition.durability, may_be_lost=condition.may_be_lost, report=report,
+        channels=tuple(_channels(version, total)),
         repeat_triggers=tuple(c for c in _channels(version, total) if c.outcome == "repeat_trigger"),
         locales=tuple(_one_way(version, total, "l")), times_shown=tuple(_one_way(version, total, "n")),
         apart=_apart(apart, _summed(by_day)), notices=_notices(version, condition, apart),
@@ -252,7 +257,7 @@ def _apart(apart: Mapping[str, int], total: Mapping[str, int]) -> dict[str, int]
 
 
 def _notices(version: Version, condition: Condition, apart: Mapping[str, int]) -> tuple[str, ...]:
-    found = [*condition.problems, *condition.notices, *version.notices]
+    found = [*condition.problems, *condition.lacking, *condition.notices, *version.notices]
     if version.simulated:
         found.insert(0, "These figures are simulated, or replayed from a published table: no person was involved.")
     found += [

@@ -11,7 +11,10 @@ from experiments.errors import StoreUnavailable
 from experiments.identity import DayKeys, Keyring
 from experiments.model import day_of
 from experiments.store import Store
+from experiments.store.acts import UNKNOWN_PAGES, Act, Told, apart
+from experiments.store.copy import Copy
 from experiments.store.ledger import FULL_PAGE, ROWS_PER_PAGE
+from experiments.store.spool import Spool
 
 log = logging.getLogger("signpost")
 
@@ -29,24 +32,29 @@ class Runtime:
     day_keys: DayKeys
     directory: HelpDirectory
     fallbacks: Fallbacks
-    degraded: str | None = None
-    fullest_page: int = 0
+    spool: Spool | None = None
+    trouble: str | None = None
+    _rang: bool = False
+    shards: int = 0  # of a version that starts; 0: what suits the ledger
     _pages: dict[tuple[str, int], int] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, store: Store, keyring: Keyring, directory: HelpDirectory, fallbacks: Fallbacks) -> Runtime:
-        catalogue = Catalogue(store, keyring)
+    def make(
+        cls, store: Store, keyring: Keyring, directory: HelpDirectory, fallbacks: Fallbacks, spool: Spool | None = None
+    ) -> Runtime:
+        """Without a spool, what the ledger cannot take is refused: for commands, which may be repeated."""
+        catalogue = Catalogue(store, keyring, Copy(spool.folder) if spool else None)
 
         def counted(day: int) -> list[str]:
             live = catalogue.snapshot.by_id.values()
             return [one.tags[0] for one in live if any(store.ledger.units_on(tag, day) for tag in one.tags)]
 
-        return cls(store, keyring, catalogue, DayKeys(store.volatile, counted), directory, fallbacks)
+        return cls(store, keyring, catalogue, DayKeys(store.volatile, counted), directory, fallbacks, spool)
 
     def refresh(self, now: float) -> None:
         """Catch up with the stores: definitions, day keys, the pages of the day. Raises StoreUnavailable."""
         try:
-            self.catalogue.refresh()
+            self.catalogue.refresh(now)
             live = self.catalogue.snapshot.by_id.values()
             today = day_of(now)
             self.day_keys.refresh(now, min((one.version.open_days(now)[-1] for one in live), default=today))
@@ -57,9 +65,35 @@ class Runtime:
                         self.pages(one, shard, day)
             self._pages = {at: n for at, n in list(self._pages.items()) if at[1] > today - 8}
         except StoreUnavailable as error:
-            self.degraded = error.detail
+            self.trouble = error.detail
             raise
-        self.degraded = None
+        self.trouble = None
+        self._ring()
+
+    @property
+    def degraded(self) -> str | None:
+        """What is wrong, in words, while events wait for the ledger or cannot be counted; None when all is well."""
+        if self.trouble is not None:
+            return self.trouble
+        if self.store.ledger.away:
+            return "the ledger, or a shard of it, does not answer"
+        return self.spool.trouble if self.spool else None
+
+    @property
+    def takes_events(self) -> bool:
+        """Whether an event has anywhere to go: the ledger, or the spool."""
+        away = self.trouble is not None or bool(self.store.ledger.away)
+        return not away or (self.spool is not None and self.spool.trouble is None)
+
+    def write(self, act: Act, now: int) -> Told | None:
+        """Write an act to the ledger, or to the spool (then None). Raises StoreUnavailable when neither takes it."""
+        try:
+            return self.store.ledger.write(act)
+        except StoreUnavailable:
+            if self.spool is None:
+                raise
+            self.spool.keep([act], now)
+            return None
 
     def day_key(self, day: int, now: float) -> bytes:
         """The day's key. One that replaces a lost key is noted with every experiment that has units of the day."""
@@ -73,7 +107,7 @@ class Runtime:
         while replaced:
             day, tag = replaced[-1]
             try:
-                self.store.ledger.count_apart(tag, f"reset.{day}")
+                self.store.ledger.write(apart(tag, f"reset.{day}"))
             except StoreUnavailable:
                 self.day_keys.replaced += replaced
                 raise
@@ -86,16 +120,31 @@ class Runtime:
         tag = live.tags[shard]
         known = self._pages.get((tag, day))
         if known is None:
-            known = self.store.ledger.open_day(tag, day, self._wanted_pages(live, tag, day))
-            self._pages[tag, day] = known
+            known = self.open_day(tag, day, self._wanted_pages(live, tag, day))
         return known
 
-    def note_page(self, rows: int) -> None:
-        """Ring before a page outgrows the compact encoding: from there on a row takes four times the memory."""
-        if rows > self.fullest_page:
-            self.fullest_page = rows
-            if rows == FULL_PAGE:
-                log.warning("a page of rows holds %d; at 512 it takes four times the memory until tomorrow", rows)
+    def open_day(self, tag: str, day: int, wanted: int = LEAST_PAGES) -> int:
+        """Number of row pages of a day in a shard: as fixed already, else as wanted."""
+        self._pages[tag, day] = self.store.ledger.open_day(tag, day, wanted)
+        return self._pages[tag, day]
+
+    def pages_if_known(self, live: Live, shard: int, day: int) -> int:
+        """As `pages`; UNKNOWN_PAGES while the ledger cannot tell, for acts that then wait in the spool."""
+        try:
+            return self.pages(live, shard, day)
+        except StoreUnavailable:
+            return UNKNOWN_PAGES
+
+    @property
+    def fullest_page(self) -> int:
+        """Rows in the fullest page that this process has written to."""
+        return self.store.ledger.fullest_page
+
+    def _ring(self) -> None:
+        """Say once when a page is about to outgrow the compact encoding: then a row takes four times the memory."""
+        if not self._rang and self.fullest_page >= FULL_PAGE:
+            self._rang = True
+            log.warning("a page of rows holds %d; at 512 it takes four times the memory", self.fullest_page)
 
     def _wanted_pages(self, live: Live, tag: str, day: int) -> int:
         """Pages of about 100 rows when the day is like yesterday; five times as many units still stay compact."""

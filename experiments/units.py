@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from experiments import assignment
 from experiments.catalogue import Live
 from experiments.runtime import Runtime
-from experiments.store.ledger import Slot
+from experiments.store.acts import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +37,4 @@ class Unit:
 def slot_of(runtime: Runtime, live: Live, shard: int, day: int, name: bytes, now: int) -> Slot:
     """Where a pseudonym's row of one day is; kept until the day is sealed."""
     seconds = max(1, live.version.sealed_at(day) - now)
-    return Slot(live.tags[shard], day, seconds, runtime.pages(live, shard, day), name)
+    return Slot(live.tags[shard], day, seconds, runtime.pages_if_known(live, shard, day), name)

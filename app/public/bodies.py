@@ -112,7 +112,7 @@ class AssignmentReply(BaseModel):
     variant: str | None
     in_experiment: bool
     reason: str | None
-    receipt: Literal["recorded", "already", "uncounted"] | None
+    receipt: Literal["recorded", "already", "spooled", "uncounted"] | None
     propensity: float | None
     session: str | None
     token: str | None
@@ -160,7 +160,7 @@ class OutcomeRequest(Body):
 class ReceiptReply(BaseModel):
     """What became of a write."""
 
-    receipt: Literal["recorded", "already", "uncounted", "late", "crossed"]
+    receipt: Literal["recorded", "already", "spooled", "uncounted", "late", "crossed"]
 
 
 class EmptyReply(BaseModel):
@@ -168,7 +168,7 @@ class EmptyReply(BaseModel):
 
 
 class Health(BaseModel):
-    """`degraded` says that the store is away: the same variants are served, nothing is counted."""
+    """`degraded` says that a store is away: the same variants are served, and events wait in the spool."""
 
     status: Literal["ok", "degraded", "unavailable"]
     detail: str | None = None

@@ -19,7 +19,7 @@ from experiments.outcomes import Event, Receipt, expose, outcome_by_session, out
 
 blueprint = Blueprint("events", __name__)
 
-STATUS = {"recorded": 201, "already": 200, "uncounted": 202}
+STATUS = {"recorded": 201, "already": 200, "spooled": 202, "uncounted": 202}
 BODY = (
     "malformed-json", "body-too-large", "unknown-field", "missing-field", "wrong-type", "invalid-value",
     "duplicate-key",
@@ -86,7 +86,7 @@ def _answer(act: str, key: ApiKey | None, write: Callable[[], Receipt]) -> Respo
         count_receipt(act, "refused")
         if key is not None:
             raise
-        if context().runtime.degraded:
+        if not context().runtime.takes_events:
             raise StoreUnavailable("nothing can be taken right now") from None  # forged or not, the same answer
         return reply({}, 202)
     count_receipt(act, receipt)

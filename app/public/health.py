@@ -21,10 +21,15 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 @contract("Can it serve? `degraded` while the store is away", gives={200: Health, 503: Health})
 def readyz() -> Response:
-    """Ready while definitions are known: without the store the same variants are served, uncounted."""
+    """Ready while a definition is known and an event has somewhere to go: nobody waits for the ledger."""
     runtime = context().runtime
+    missing = None
     if not runtime.catalogue.is_loaded:
-        told = {"status": "unavailable", "detail": "no definition is known yet; only the fallback is served"}
+        missing = "no definition is known yet; only the fallback is served"
+    elif not runtime.takes_events:
+        missing = "neither the ledger nor the spool takes events; warnings are served, nothing is counted"
+    if missing is not None:
+        told = {"status": "unavailable", "detail": missing}
         response = reply(told, 503)
         response.headers["Retry-After"] = RETRY_AFTER[503]
         return response

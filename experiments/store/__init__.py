@@ -17,21 +17,29 @@ from experiments.store.volatile import Volatile
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """All that outlives a process. `budget` seconds are the time a person waits for the ledger, one try."""
+    """All that outlives a process. `durability` is the mode that is wanted of the ledger."""
 
     ledger: Ledger
     documents: Documents
     volatile: Volatile
+    durability: str = "single"
 
     @classmethod
-    def open(cls, ledger_url: str, volatile_url: str, *, budget: float = 0.1, patience: float = 5.0) -> Store:
-        """Make the clients. Connects to nothing: a store that is down is met by the first call."""
+    def open(
+        cls, ledger_url: str, volatile_url: str, *, budget: float = 0.1, patience: float = 5.0,
+        durability: str = "single",
+    ) -> Store:  # fmt: skip
+        """Make the clients. Connects to nothing: a store that is down is met by the first call.
+
+        `budget` seconds are the time a person waits for the ledger, one try.
+        """
         hot, patient = connect(ledger_url, timeout=budget), connect(ledger_url, timeout=patience)
-        return cls(Ledger(hot, patient), Documents(patient), Volatile(connect(volatile_url, timeout=budget)))
+        ledger = Ledger(hot, patient, budget=budget, replicated=durability == "replicated")
+        return cls(ledger, Documents(patient), Volatile(connect(volatile_url, timeout=budget)), durability)
 
     def condition(self) -> Condition:
-        """Read both servers' real settings."""
-        return condition(self.ledger.patient, self.volatile.client)
+        """Read what both servers really promise."""
+        return condition(self.ledger.patient, self.volatile.client, self.durability)
 
 
 __all__ = ["Condition", "Documents", "Ledger", "Store", "Volatile"]

@@ -64,9 +64,14 @@ class _Cluster:
             self._made.close()
 
 
+def is_cluster(client: Client) -> bool:
+    """Tell whether the keys behind the client lie on several servers."""
+    return isinstance(client, _Cluster)
+
+
 def everywhere(client: Client) -> dict[str, Any]:
     """Options that send a command to every server behind the client, not to any one."""
-    return {"target_nodes": RedisCluster.ALL_NODES} if isinstance(client, _Cluster) else {}
+    return {"target_nodes": RedisCluster.ALL_NODES} if is_cluster(client) else {}
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from experiments.lifecycle import Change
 from experiments.model import Experiment, LogEntry
 from experiments.store import keys
 from experiments.store.connection import Client, translated
+from experiments.store.copy import Held
 from experiments.store.scripts import Script
 
-_SAVE = Script("save_experiment", rows=False)
+_SAVE = Script("save_experiment")
 
 
 class Documents:
@@ -50,6 +51,16 @@ class Documents:
             found = self.client.hgetall(keys.EXPERIMENTS)
         return [Experiment.model_validate_json(found[key]) for key in sorted(found)]
 
+    def held(self, number: int) -> Held:
+        """Everything that the catalogue is made of, as it is stored."""
+        with translated():
+            experiments, api_keys = self.client.hgetall(keys.EXPERIMENTS), self.client.hgetall(keys.API_KEYS)
+        return Held(
+            number,
+            tuple(experiments[key].decode() for key in sorted(experiments)),
+            {key.decode(): document.decode() for key, document in api_keys.items()},
+        )
+
     def log(self, key: str) -> list[LogEntry]:
         """The experiment's log, oldest first."""
         with translated():
@@ -76,6 +87,19 @@ class Documents:
         """Return the number that changes with anything that processes cache."""
         with translated():
             return int(self.client.get(keys.CATALOGUE) or 0)
+
+    def tell_spool(self, spool: str, told: str | None) -> None:
+        """Note what waits in a host's spool (JSON), or that nothing does any more."""
+        with translated():
+            if told is None:
+                self.client.hdel(keys.SPOOLS, spool)
+            else:
+                self.client.hset(keys.SPOOLS, spool, told)
+
+    def spools(self) -> list[bytes]:
+        """What the hosts told of their spools last (JSON)."""
+        with translated():
+            return list(self.client.hvals(keys.SPOOLS))
 
     def save_api_key(self, key_id: str, document: str) -> None:
         """Write an integrator's key (its secret hashed)."""

@@ -7,18 +7,20 @@ in one cluster slot. Days are counted from 1970-01-01 (UTC).
 LEDGER: counting, one slot per shard
 | key                | type | field → value                               | lifetime        | writer                         | reader |
 |--------------------|------|---------------------------------------------|-----------------|--------------------------------|--------|
-| sp:{T}:r:<day>:<p> | hash | pseudonym (8 bytes) → row (8 bytes)         | until the day   | assign, expose, outcome (lua)  | same   |
+| sp:{T}:r:<day>:<p> | hash | pseudonym (8 bytes) → row (8 bytes)         | until the day   | batch (lua)                    | same   |
 |                    |      |                                             | is sealed       |                                |        |
-| sp:{T}:c:<day>     | hash | count field → units                         | for ever        | assign, expose, outcome (lua)  | results|
-| sp:{T}:days        | hash | day → pages of that day's rows              | for ever        | open_day                       | open_day, recording |
-| sp:{T}:apart       | hash | late.<what>, outage.<what>, reset.<day> → times   | for ever        | count_apart                    | results|
+| sp:{T}:c:<day>     | hash | count field → units                         | until folded    | batch (lua)                    | results|
+| sp:{T}:folded      | hash | day → its count fields, JSON packed by zlib | for ever        | fold (lua)                     | results|
+| sp:{T}:days        | hash | day → pages of that day's rows              | until folded    | open_day                       | open_day, recording |
+| sp:{T}:apart       | hash | late.<what>, outage.<what>, reset.<day> → times   | for ever        | batch (lua)                    | results|
+| sp:{T}:spools      | hash | spool id → number of its last event written | for ever        | batch (lua)                    | same   |
 
 Count fields (numbers are positions in the definition's order):
     <phase>.<variant>.<surface>.<stratum>.<measure>     units
         measure: a assigned, e exposed, d<n> n-th outcome of the plan (a conversion), o<bit> outcome bit of the row
     l.<variant>.<locale>      units assigned, by locale
     n.<variant>.<1|2|3>       units shown the message a first, second, third or further time
-    x.<variant>               reports that contradict the row's variant (`crossed`)
+    x.<variant>               units of which a report contradicted the row's variant (`crossed`)
 
 LEDGER: documents, all in the slot {control}
 | key                        | type   | field → value                                  | writer            | reader    |
@@ -32,6 +34,9 @@ LEDGER: documents, all in the slot {control}
 | sp:{control}:catalogue     | string | counts every change to what processes cache    | all of the above  | catalogue |
 | sp:{control}:ids           | string | the last version id given out                  | next_version_id   | same      |
 | sp:{control}:partner_ids   | string | the last partner number given out              | partner_number    | same      |
+| sp:{control}:rewritten     | hash   | server → when its append-only file was         | note_rewritten    | rewritten |
+|                            |        | rewritten last, unix seconds                   |                   |           |
+| sp:{control}:spools        | hash   | spool id → JSON: events that wait, by shard    | tell_spool        | results   |
 
 VOLATILE
 | key                                  | type   | value                             | lifetime                | writer    | reader    |
@@ -39,6 +44,8 @@ VOLATILE
 | sp:day:<day>                         | string | the day's pseudonym key, 32 bytes | until the day is sealed | day_key   | day_key   |
 | sp:turn:<experiment>.<version>.<day> | string | 1: somebody looks, or has looked, | ten minutes, then three | take_turn,| take_turn |
 |                                      |        | at this sealed day                | days                    | end_turn  |           |
+| sp:turn:retention                    | string | 1: somebody sees to what is to be | an hour at most         | take_look,| take_look |
+|                                      |        | deleted, or has done so just now  |                         | end_look  |           |
 """  # noqa: E501  (a table is read across)
 
 from __future__ import annotations
@@ -51,6 +58,9 @@ PARTNERS = "sp:{control}:partners"
 CATALOGUE = "sp:{control}:catalogue"
 IDS = "sp:{control}:ids"
 PARTNER_IDS = "sp:{control}:partner_ids"
+SPOOLS = "sp:{control}:spools"
+REWRITTEN = "sp:{control}:rewritten"
+RETENTION = "sp:turn:retention"
 
 
 def log(experiment: str) -> str:
@@ -73,6 +83,11 @@ def counts(shard_tag: str, day: int) -> str:
     return f"sp:{shard_tag}:c:{day}"
 
 
+def folded(shard_tag: str) -> str:
+    """Counts of the days of a version that is over."""
+    return f"sp:{shard_tag}:folded"
+
+
 def days(shard_tag: str) -> str:
     """Pages of each day."""
     return f"sp:{shard_tag}:days"
@@ -81,6 +96,11 @@ def days(shard_tag: str) -> str:
 def apart(shard_tag: str) -> str:
     """Events that entered no arm."""
     return f"sp:{shard_tag}:apart"
+
+
+def spools(shard_tag: str) -> str:
+    """How far each spool has been replayed."""
+    return f"sp:{shard_tag}:spools"
 
 
 def day_key(day: int) -> str:

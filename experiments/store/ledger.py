@@ -1,97 +1,88 @@
-"""Counting: rows and counters of units, one script call per act.
+"""Counting: acts go to the shard they belong to; counts come back summed over the shards.
 
 Everything that goes in is pseudonymised already; a raw session never reaches this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
+from experiments.errors import StoreUnavailable
 from experiments.store import keys
+from experiments.store.acts import UNKNOWN_PAGES, Act, Told
+from experiments.store.batch import Origin
 from experiments.store.connection import Client, translated
-from experiments.store.scripts import Script
+from experiments.store.lane import Lane, Spoiled
 
-NEVER = -1
 ROWS_PER_PAGE = 100
 FULL_PAGE = 384  # rows; the compact encoding ends at 512
-
-_ASSIGN, _EXPOSE, _OUTCOME = Script("assign"), Script("expose"), Script("outcome")
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """Where a unit's row of one day is: `tag` of the shard, day, seconds until sealed, pages, pseudonym."""
-
-    tag: str
-    day: int
-    seconds: int
-    pages: int
-    pseudonym: bytes
-
-    @property
-    def keys(self) -> tuple[str, str]:
-        number = int.from_bytes(self.pseudonym[:4], "big") % self.pages
-        return keys.page(self.tag, self.day, number), keys.counts(self.tag, self.day)
-
-    @property
-    def args(self) -> tuple[int, int, bytes]:
-        return self.day, self.seconds, self.pseudonym
-
-
-@dataclass(frozen=True, slots=True)
-class Assigned:
-    """The script's answer: code (see assign.lua), word A of the row, its day, rows in the page when new."""
-
-    code: int
-    word: int
-    day: int
-    rows: int
+FOR_COPIES = 0.8  # share of the budget that a write may wait for its replica
 
 
 class Ledger:
-    """`client` has the short time-out of a waiting person, `patient` that of a report."""
+    """`client` has the short time-out of a waiting person (`budget`, seconds), `patient` that of a report."""
 
-    def __init__(self, client: Client, patient: Client) -> None:
+    def __init__(self, client: Client, patient: Client, *, budget: float, replicated: bool = False) -> None:
         self.client = client
         self.patient = patient
+        self._budget = budget
+        self._replicated = FOR_COPIES * budget if replicated else 0.0
+        self._lanes: dict[str, Lane] = {}
 
-    def assign(
-        self, slots: Sequence[Slot], *, now: int, word: int | None, shown: bool, window: int, life: int,
-        pause: int, locale: str, closed: Iterable[int], masks: str, by_partner: bool = False,
-    ) -> Assigned:  # fmt: skip
-        """Assign or find a unit; `slots` newest day first, `word` None makes no row."""
-        bits = sum(1 << index for index in closed)
-        told = (2 if by_partner else 1) if shown else 0
-        head = (now, NEVER if word is None else word, told, window, life, pause, locale, bits, masks)
-        answer = _ASSIGN(self.client, *_flat(slots, head))
-        return Assigned(*map(int, answer))
+    def write(self, act: Act) -> Told:
+        """Write one act, together with what others write at the same time. Raises StoreUnavailable.
 
-    def expose(self, slot: Slot, *, now: int, word: int, pause: int, issued: int, by_partner: bool = False) -> int:
-        """Count a showing on the word of a token; see expose.lua for the codes."""
-        args = (now, word, slot.day, slot.seconds, slot.pseudonym, pause, issued, int(by_partner))
-        return int(_EXPOSE(self.client, slot.keys, args))
+        After a time-out it may be written all the same: acts are safe to repeat.
+        """
+        told = self.write_all([act])[0]
+        if isinstance(told, Spoiled):
+            raise told
+        return told
 
-    def outcome(
-        self, slots: Sequence[Slot], *, at: int, bit: int, window: int, masks: str,
-        word: int | None = None, issued: int = 0, by_partner: bool = False,
-    ) -> int:  # fmt: skip
-        """Count an outcome by token (`word`, one slot) or by session; see outcome.lua for the codes."""
-        head = (at, bit, window, masks, NEVER if word is None else word, issued, int(by_partner))
-        return int(_OUTCOME(self.client, *_flat(slots, head)))
+    def write_all(self, acts: Sequence[Act]) -> Sequence[Told | Spoiled]:
+        """Write acts of one shard in order, as one where they fit; an answer for each. Raises StoreUnavailable."""
+        if any(slot.pages == UNKNOWN_PAGES for act in acts for slot in act.slots):
+            raise StoreUnavailable("the pages of the day are not known yet")
+        return self._lane(acts[0].tag).write(acts, self._budget)
 
-    def count_apart(self, tag: str, field: str) -> None:
-        """Count an event that may not enter an arm (late, or of an assignment that was not written)."""
-        with translated():
-            self.client.hincrby(keys.apart(tag), field, 1)
+    def replay(self, acts: Sequence[Act], origin: Origin) -> Sequence[Told | Spoiled]:
+        """Write acts of one shard from a spool; see Lane.replay."""
+        return self._lane(acts[0].tag).replay(acts, origin)
+
+    def _lane(self, tag: str) -> Lane:
+        lane = self._lanes.get(tag)
+        if lane is None:
+            lane = self._lanes.setdefault(tag, Lane(self.client, tag, self._replicated))
+        return lane
+
+    @property
+    def fullest_page(self) -> int:
+        """Most rows in a page that was written to."""
+        return max((lane.fullest for lane in self._lanes.values()), default=0)
+
+    @property
+    def away(self) -> list[str]:
+        """Tags of the shards that did not answer lately."""
+        return [tag for tag, lane in self._lanes.items() if lane.is_away]
+
+    def close(self) -> None:
+        """Give all connections up."""
+        for lane in self._lanes.values():
+            lane.close()
+        self.client.close()
+        self.patient.close()
 
     def open_day(self, tag: str, day: int, pages: int) -> int:
         """Fix the number of row pages of a day; whoever comes first decides. Returns what holds."""
-        with translated():
-            pipe = self.client.pipeline(transaction=False)
-            pipe.hsetnx(keys.days(tag), str(day), pages)
-            pipe.hget(keys.days(tag), str(day))
-            return int(pipe.execute()[1])
+
+        def ask() -> int:
+            with translated():
+                pipe = self.client.pipeline(transaction=False)
+                pipe.hsetnx(keys.days(tag), str(day), pages)
+                pipe.hget(keys.days(tag), str(day))
+                return int(pipe.execute()[1])
+
+        return self._lane(tag).guarded(ask)
 
     def units_on(self, tag: str, day: int) -> int:
         """Units assigned on a day, in one shard; the day's first request may wait for it."""
@@ -115,13 +106,6 @@ class Ledger:
             index = position % width
             _add(by_day[days[index]] if index < len(days) else apart, answer)
         return by_day, apart
-
-
-def _flat(slots: Sequence[Slot], head: Sequence[str | int]) -> tuple[list[str], list[str | int | bytes]]:
-    args: list[str | int | bytes] = list(head)
-    for slot in slots:
-        args += slot.args
-    return [key for slot in slots for key in slot.keys], args
 
 
 def _add(into: dict[str, int], fields: Mapping[bytes, bytes]) -> None:

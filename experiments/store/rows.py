@@ -8,7 +8,8 @@ Two big-endian 32-bit words:
 `step` counts 10-second steps from the start of the row's day: of the assignment until the message was
 shown, of the first exposure from then on. `times shown` is 0…3, 3 meaning three or more. Stratum 0
 is "none", n the n-th declared one. `told by partner` says what the partner's own server has reported where the
-outcome bits cannot: bit 0 the exposure, bit 1 repeat_trigger; receipts depend on it, counts do not.
+outcome bits cannot: bit 0 the exposure, bit 1 repeat_trigger; receipts depend on it, counts do not. Its bit 2 says that
+a report contradicted the row, which is counted once.
 
 Outcome bits: 2 per channel of help_sought (reported, attested; channels in the order of CHANNELS),
 then 2 each for proceeded, left and complaint, then repeat_trigger, then help for young people (kept

@@ -12,15 +12,13 @@ from redis.exceptions import NoScriptError
 from experiments.store.connection import Client, translated
 
 _FOLDER = files("experiments.store") / "lua"
-_SHARED = "row.lua"
 
 
 class Script:
-    """One atomic act: a Lua file, sent once to each server and called by its hash."""
+    """What happens at once: Lua files, one behind the other, sent once to each server and called by their hash."""
 
-    def __init__(self, name: str, *, rows: bool = True) -> None:
-        shared = (_FOLDER / _SHARED).read_text() if rows else ""
-        self.text = shared + (_FOLDER / f"{name}.lua").read_text()
+    def __init__(self, *names: str) -> None:
+        self.text = "".join((_FOLDER / f"{name}.lua").read_text() for name in names)
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(self, client: Client, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
@@ -31,3 +29,11 @@ class Script:
             except NoScriptError:
                 # EVAL, not SCRIPT LOAD and again: it runs and caches on the very node that lacked it.
                 return client.eval(self.text, len(keys), *keys, *args)
+
+    def by_hash(self, keys: Sequence[str], argument: bytes) -> tuple[str | int | bytes, ...]:
+        """The command that runs it where the server knows it."""
+        return ("EVALSHA", self.sha, len(keys), *keys, argument)
+
+    def by_text(self, keys: Sequence[str], argument: bytes) -> tuple[str | int | bytes, ...]:
+        """The command that runs it where the server has not met it yet, and makes it known there."""
+        return ("EVAL", self.text, len(keys), *keys, argument)

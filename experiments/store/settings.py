@@ -1,93 +1,138 @@
-"""What the servers really promise, read from themselves."""
+"""What the servers really promise, read from themselves, held against the mode that is wanted."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import redis
+from typing import Any, Literal
 
 from experiments.errors import UnsafeStore
-from experiments.store.connection import Client, everywhere, translated
+from experiments.store.connection import Client
+from experiments.store.facts import Node, kind_and_version, nodes
+
+MODES = ("single", "replicated", "relaxed")
+REPLICAS = 2  # of each primary: with one, no write is acknowledged while that one is away
+MAY_BE_LOST = {
+    "single": "Nothing that was acknowledged is lost when a process is killed, the machine crashes or the power fails, "
+    "if the disk keeps its word. If the disk is lost, counts go back to the last backup; if a replica takes over, "
+    "what it had not yet received is lost.",
+    "replicated": "Nothing that was acknowledged is lost when one machine is lost with its disk, as far as Redis can "
+    "promise: each write waits until a replica has it, but a replica that lacks it may still be the one to take over.",
+    "relaxed": "Two or three seconds of acknowledged counts are lost when the machine crashes, the power fails or a "
+    "process is killed while its disk is slow; more if a replica takes over. For trials only.",
+    "unverified": "Nobody can say what a crash would lose: the ledger does not show its settings.",
+}
+Acknowledged = Literal["waitaof", "wait"]
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`durability` is `single`, `relaxed` or `unverified`; `problems` would lose counts; all in words for people."""
+    """What holds, all in words for people.
+
+    `durability` is `single`, `replicated`, `relaxed` or `unverified`; `problems` would lose counts whatever is
+    wanted; `lacking` is what the wanted mode needs and the ledger has not; `notices` belong into every report.
+    """
 
     server: str
     durability: str
     problems: tuple[str, ...]
     notices: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
 
-    def require(self, wanted: str) -> None:
-        """Refuse what is worse than wanted (`single` or `relaxed`)."""
-        problems = list(self.problems)
-        if wanted == "single" and self.durability == "relaxed":
-            problems.append("appendfsync must be 'always' (or set SIGNPOST_DURABILITY=relaxed to run a trial)")
-        if problems:
-            raise UnsafeStore("the ledger is not safe: " + "; ".join(problems))
+    @property
+    def may_be_lost(self) -> str:
+        """One or two sentences for staff."""
+        return MAY_BE_LOST[self.durability]
 
-
-Settings = list[dict[str, str]]  # of every server behind a client
-
-
-def condition(ledger: Client, volatile: Client) -> Condition:
-    """Read server kind, version and settings of both stores, of every node of a cluster (six round trips)."""
-    with translated():
-        server = _server(ledger)
-        settings = _settings(ledger, "appendonly", "appendfsync", "maxmemory-policy")
-        forgetful = _settings(volatile, "appendonly", "save")
-    if settings is None:
-        notice = "The ledger does not show its settings, so its durability is unverified."
-        return Condition(server, "unverified", (), (notice,))
-    return Condition(server, _durability(settings), _problems(settings), _notices(settings, forgetful))
+    def require(self) -> None:
+        """Raise UnsafeStore if it is worse than wanted, saying what to do."""
+        wrong = self.problems + self.lacking
+        if wrong:
+            raise UnsafeStore("the ledger is not safe: " + "; ".join(wrong))
 
 
-def _by_node(answer: object) -> dict[str, dict[str, Any]]:
-    """The answers of a cluster's nodes by name; of a single server under one name."""
-    found: dict[str, Any] = answer if isinstance(answer, dict) else {}
-    return found if found and all(isinstance(inner, dict) for inner in found.values()) else {"": found}
+def condition(ledger: Client, volatile: Client, wanted: str = "single") -> Condition:
+    """Read both stores, every node of a cluster, and where copies are wanted the replicas (a round trip each)."""
+    return judged(nodes(ledger, neighbours=wanted == "replicated"), nodes(volatile), wanted)
 
 
-def _server(client: Client) -> str:
-    info = next(iter(_by_node(client.info("server", **everywhere(client))).values()))
-    kind = "valkey" if "valkey_version" in info else "redis"
-    return f"{kind} {info.get('valkey_version') or info.get('redis_version')}"
+def judged(ledger: list[Node], volatile: list[Node], wanted: str) -> Condition:
+    """What the nodes of both stores amount to. Pure."""
+    lacking = tuple(_lacking(ledger, wanted))
+    return Condition(
+        server=str(ledger[0]), durability=_durability(ledger, wanted, lacking), problems=tuple(_problems(ledger)),
+        notices=tuple(_notices(ledger, volatile, wanted)), lacking=lacking,
+    )  # fmt: skip
 
 
-def _settings(client: Client, *names: str) -> Settings | None:
-    found: dict[str, dict[str, str]] = {}
-    try:
-        for name in names:
-            for node, values in _by_node(client.config_get(name, **everywhere(client))).items():
-                found.setdefault(node, {}).update(values)
-    except redis.ResponseError:
-        return None
-    return list(found.values())
+def acknowledgement(info: Mapping[str, Any]) -> Acknowledged:
+    """How a server tells that a replica has a write, from INFO server: on its disk, or in its memory at least.
+
+    Redis before 7.4.3 answered WAITAOF too early. Valkey's may too, but only where `appendfsync` is not `always`,
+    which `replicated` rules out; and a replica that answers it has the write in any case.
+    """
+    kind, version = kind_and_version(info)
+    return "waitaof" if version >= ((7, 2) if kind == "valkey" else (7, 4, 3)) else "wait"
 
 
-def _any_not(settings: Settings, name: str, wanted: str) -> bool:
-    return any(one.get(name) != wanted for one in settings)
+def is_synced(settings: Mapping[str, str]) -> bool:
+    """Tell whether a write is on disk before it is acknowledged, during a rewrite of the file too."""
+    return settings.get("appendfsync") == "always" and settings.get("no-appendfsync-on-rewrite", "no") == "no"
 
 
-def _durability(settings: Settings) -> str:
-    return "relaxed" if _any_not(settings, "appendfsync", "always") else "single"
+def fewest_replicas(ledger: Iterable[Node]) -> int:
+    """Replicas that follow the primary with the fewest."""
+    return min((node.online for node in ledger if node.is_primary), default=0)
 
 
-def _problems(settings: Settings) -> tuple[str, ...]:
-    problems = []
-    if _any_not(settings, "appendonly", "yes"):
-        problems.append("appendonly must be 'yes', or a restart forgets everything")
-    if _any_not(settings, "maxmemory-policy", "noeviction"):
-        problems.append("maxmemory-policy must be 'noeviction', or counts are thrown away when memory is short")
-    return tuple(problems)
+def _durability(ledger: list[Node], wanted: str, lacking: tuple[str, ...]) -> str:
+    if any(node.settings is None for node in ledger if node.is_primary):
+        return "unverified"
+    if not all(is_synced(node.settings) for node in ledger if node.is_primary and node.settings is not None):
+        return "relaxed"
+    return "replicated" if wanted == "replicated" and not lacking else "single"
 
 
-def _notices(settings: Settings, forgetful: Settings | None) -> tuple[str, ...]:
-    notices = []
-    if _any_not(settings, "appendfsync", "always"):
-        notices.append("The ledger acknowledges before it is on disk: a crash may lose the last seconds.")
-    if any(one.get("appendonly") == "yes" or one.get("save") for one in forgetful or ()):
-        notices.append("The volatile store writes to disk: day keys may outlive their day in its files.")
-    return tuple(notices)
+def _problems(ledger: list[Node]) -> Iterable[str]:
+    shown = [node.settings for node in ledger if node.settings is not None]
+    if any(one.get("appendonly") != "yes" for one in shown):
+        yield "appendonly must be 'yes', or a restart forgets everything"
+    if any(one.get("maxmemory-policy") != "noeviction" for one in shown):
+        yield "maxmemory-policy must be 'noeviction', or counts are thrown away when memory is short"
+
+
+def _lacking(ledger: list[Node], wanted: str) -> Iterable[str]:
+    if wanted == "relaxed":
+        return
+    late = [node for node in ledger if node.settings is not None and not is_synced(node.settings)]
+    if any(node.is_primary for node in late):
+        yield (
+            "appendfsync must be 'always' and no-appendfsync-on-rewrite 'no' "
+            "(or set SIGNPOST_DURABILITY=relaxed to run a trial)"
+        )
+    if wanted != "replicated":
+        return
+    if any(not node.is_primary for node in late):
+        yield "appendfsync must be 'always' on the replicas too, because one of them may take over"
+    if not fewest_replicas(ledger):
+        yield (
+            f"no replica follows the primary: connect {REPLICAS} replicas to each "
+            "(or set SIGNPOST_DURABILITY=single to do without)"
+        )
+
+
+def _notices(ledger: list[Node], volatile: list[Node], wanted: str) -> Iterable[str]:
+    shown = [node.settings for node in ledger if node.is_primary]
+    if None in shown:
+        yield "The ledger does not show its settings, so its durability is unverified."
+    if any(one is not None and not is_synced(one) for one in shown):
+        yield "The ledger acknowledges before it is on disk: a crash may lose the last seconds."
+    if wanted == "replicated" and 0 < fewest_replicas(ledger) < REPLICAS:
+        yield "A replica of the ledger is away: if the other one goes too, events wait until one is back."
+    if any(is_written(node) for node in volatile):
+        yield "The volatile store writes to disk: day keys may outlive their day in its files."
+
+
+def is_written(node: Node) -> bool:
+    """Tell whether a server writes what it holds to disk."""
+    return node.settings is not None and (node.settings.get("appendonly") == "yes" or bool(node.settings.get("save")))

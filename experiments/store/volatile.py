@@ -48,3 +48,13 @@ class Volatile:
         """Note that a sealed day was looked at, for so many seconds."""
         with translated():
             self.client.set(keys.turn(experiment, version, day), b"1", ex=seconds)
+
+    def take_look(self, seconds: int) -> bool:
+        """Tell whether it is this process's turn to see to what is to be deleted; nobody else's for so many seconds."""
+        with translated():
+            return bool(self.client.set(keys.RETENTION, b"1", nx=True, ex=seconds))
+
+    def end_look(self, seconds: int) -> None:
+        """Note that it was seen to; nobody has to look again for so many seconds."""
+        with translated():
+            self.client.set(keys.RETENTION, b"1", ex=seconds)

@@ -303,12 +303,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
-def make_service(store: Store, ledger, files: dict[str, str]) -> Callable[..., Service]:
+def make_service(store: Store, ledger, files: dict[str, str], tmp_path: Path) -> Callable[..., Service]:
     """A factory of services; keyword arguments are settings by their name in the environment."""
 
     def make(*, on: Store | None = None, surfaces: tuple[str, ...] | None = None, **environment: str) -> Service:
         clock = Clock()
-        app = create_app(Settings.read({**files, **environment}), store=on or store, surfaces=surfaces, clock=clock)
+        own = {**files, "SIGNPOST_SPOOL": str(tmp_path / "spool"), **environment}
+        app = create_app(Settings.read(own), store=on or store, surfaces=surfaces, clock=clock)
         return Service(app, clock, ledger.clients[0])
 
     return make
@@ -366,7 +367,7 @@ def server(service: Service, ledger, volatile_server, files: dict[str, str], tmp
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {
-        **files, "PORT": str(port), "SIGNPOST_LEDGER_URL": ledger.url, "SIGNPOST_VOLATILE_URL": volatile_server.url,
+        **files, "SIGNPOST_SPOOL": str(tmp_path / "spool"), "PORT": str(port), "SIGNPOST_LEDGER_URL": ledger.url, "SIGNPOST_VOLATILE_URL": volatile_server.url,
         "SIGNPOST_REFRESH_SECONDS": "1", "PATH": os.environ["PATH"],
     }  # fmt: skip
     log = tmp_path / "log"

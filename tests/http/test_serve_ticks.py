@@ -206,11 +206,11 @@ def test_it_outlives_a_store_that_is_away(overdue, quick, monkeypatch, caplog):
 
 
 def test_it_waits_while_the_store_is_not_safe(overdue, quick):
-    overdue.runtime.degraded = "the ledger is not safe"
+    overdue.runtime.trouble = "the ledger is not safe"
     with ticking(overdue, quick):
         time.sleep(0.2)
         assert len(phases(overdue)) == 1
-        overdue.runtime.degraded = None
+        overdue.runtime.trouble = None
         until(lambda: len(phases(overdue)) == 2)
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 import pytest
 
 from experiments.spec import OutcomeDefinition
-from experiments.store import keys
-from experiments.store.ledger import Assigned, Ledger, Slot
+from experiments.store import acts, keys
+from experiments.store.acts import Slot, Told
+from experiments.store.ledger import Ledger
 from experiments.store.rows import Row, mask
 
 DAY = 86_400
@@ -25,7 +26,11 @@ PLAN = (  # what the outcomes d0, d1, d2, d3 of these tests are
     OutcomeDefinition(outcome="repeat_trigger"),
     OutcomeDefinition(outcome="left"),
 )
-MASKS = ",".join(str(mask(one)) for one in PLAN)
+MASKS = tuple(mask(one) for one in PLAN)
+
+
+def terms(window: int, pause: int) -> acts.Terms:
+    return acts.Terms(window, HOUR, pause, MASKS)
 
 
 class Counting:
@@ -44,28 +49,31 @@ class Counting:
     def assign(
         self, name: str, at: int = NOON, row: Row | None = Row(0, 0, 0, 0), *, shown: bool = True,  # noqa: B008
         days: Iterable[int] = (TODAY,), window: int = 24 * HOUR, pause: int = 60, closed: Iterable[int] = (),
-        locale: str = "en",
-    ) -> Assigned:  # fmt: skip
-        return self.ledger.assign(
-            self.slots(name, days), now=at, word=None if row is None else row.word(), shown=shown, window=window,
-            life=HOUR, pause=pause, locale=locale, closed=closed, masks=MASKS,
+        locale: str = "en", claimed: bool = False,
+    ) -> Told:  # fmt: skip
+        act = acts.assign(
+            self.slots(name, days), terms(window, pause), now=at, word=None if row is None else row.word(),
+            shown=shown, locale=locale, closed=closed, claimed=claimed,
         )  # fmt: skip
+        return self.ledger.write(act)
 
     def expose(
         self, name: str, at: int = NOON, row: Row = Row(0, 0, 0, 0), *, pause: int = 60, issued: int | None = None,  # noqa: B008
     ) -> int:  # fmt: skip
         issued = at if issued is None else issued
-        return self.ledger.expose(self.slot(name), now=at, word=row.word(), pause=pause, issued=issued)
+        act = acts.expose(self.slot(name), terms(24 * HOUR, pause), now=at, word=row.word(), issued=issued)
+        return self.ledger.write(act).code
 
     def outcome(
         self, name: str, bit: int, at: int = NOON, row: Row | None = None, *, issued: int = NOON,
         days: Iterable[int] = (TODAY,), window: int = 24 * HOUR,
     ) -> int:  # fmt: skip
         """By session, or, when `row` is given, by the token that carries it."""
-        return self.ledger.outcome(
-            self.slots(name, days), at=at, bit=bit, window=window, masks=MASKS,
+        act = acts.outcome(
+            self.slots(name, days), terms(window, 60), at=at, bit=bit, what="x",
             word=None if row is None else row.word(), issued=issued,
         )  # fmt: skip
+        return self.ledger.write(act).code
 
     def counts(self, *days: int) -> dict[str, int]:
         by_day, _ = self.ledger.counts([TAG], days or (TODAY,))

@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 
 from experiments.store import keys
+from experiments.store.acts import apart
 from experiments.store.rows import REPEAT_BIT, YOUNG_PEOPLE_BIT, Row, outcome_bit
 from experiments.store.scripts import Script
 
@@ -28,7 +29,8 @@ HIGHEST = Row(31, 1023, 15, 20)
 def test_assigning_again_counts_nothing(counting):
     first, again = [counting.assign("a", row=ROW, shown=False) for _ in range(2)]
     assert (first.code, again.code) == (1, 0)
-    assert (first.word, first.day, first.rows) == (ROW.word(), TODAY, 1)
+    assert (first.word, first.day) == (ROW.word(), TODAY)
+    assert counting.ledger.fullest_page >= 1
     assert (again.word, again.day) == (ROW.word(), TODAY)
     assert counting.counts() == {"0.1.0.0.a": 1, "l.1.en": 1}
     assert counting.agrees()
@@ -265,7 +267,8 @@ def test_a_token_that_contradicts_the_row_is_crossed(counting):
     counting.assign("a", row=ROW, shown=False)
     assert counting.expose("a", row=Row(2, 0, 0, 0)) == -3
     assert counting.outcome("a", CALL, row=Row(2, 0, 0, 0)) == -3
-    assert counting.counts() == {"0.1.0.0.a": 1, "l.1.en": 1, "x.1": 2}
+    assert counting.assign("a", row=Row(2, 0, 0, 0), claimed=True).code == -3
+    assert counting.counts() == {"0.1.0.0.a": 1, "l.1.en": 1, "x.1": 1}, "counted once for a unit"
     assert counting.agrees()
 
 
@@ -378,7 +381,7 @@ def test_every_key_is_of_the_shard(counting):
     counting.assign("a")
     counting.expose("a")
     counting.outcome("a", CALL, row=ROW)
-    counting.ledger.count_apart("{e.1.0}", "late.help_sought")
+    counting.ledger.write(apart("{e.1.0}", "late.help_sought"))
     counting.ledger.open_day("{e.1.0}", TODAY, 4)
     assert {key.decode().partition("}")[0] for key in counting.kind.all_keys()} == {"sp:{e.1.0"}
 
@@ -391,10 +394,19 @@ def test_a_server_that_forgot_the_scripts_is_told_again(counting):
     assert counting.outcome("a", CALL) == 1
 
 
-@pytest.mark.parametrize("name", ["assign", "expose", "outcome", "save_experiment"])
-def test_scripts_say_what_they_take_and_return(name):
-    text = Script(name, rows=False).text
-    for word in ("-- KEYS", "-- ARGV", "-- Returns"):
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("assign", ("--   places", "-- Returns")),
+        ("expose", ("--   places", "-- Returns")),
+        ("outcome", ("--   places", "-- Returns")),
+        ("batch", ("-- KEYS", "-- ARGV", "-- Returns")),
+        ("save_experiment", ("-- KEYS", "-- ARGV", "-- Returns")),
+    ],
+)
+def test_scripts_say_what_they_take_and_return(name, told):
+    text = Script(name).text
+    for word in told:
         assert word in text
     assert "math.random" not in text
     assert "TIME" not in text.replace("EXPIRE", "")

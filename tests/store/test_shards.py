@@ -3,6 +3,7 @@
 from experiments import assignment
 from experiments.identity import session_bytes
 from experiments.store import keys
+from experiments.store.acts import apart
 
 DAY = 86_400
 TODAY = 20_781
@@ -79,6 +80,6 @@ def test_totals_are_the_sum_of_the_days(each_store, each_kind, make_world, defin
 def test_events_apart_are_summed_too(each_store, each_kind):
     tags = [keys.tag("e", 1, suffix) for suffix in TAGS]
     for tag in tags:
-        each_store.ledger.count_apart(tag, "late.left")
-    each_store.ledger.count_apart(tags[0], "outage.left")
+        each_store.ledger.write(apart(tag, "late.left"))
+    each_store.ledger.write(apart(tags[0], "outage.left"))
     assert each_store.ledger.counts(tags, [])[1] == {"late.left": 3, "outage.left": 1}

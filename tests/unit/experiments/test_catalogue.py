@@ -42,8 +42,8 @@ def test_what_it_knows_of_a_running_version(world, running, definition):
     assert snapshot.by_id == {live.version.id: live}
     assert live.key == bytes([1]) * 32
     assert live.tags == ("{four-lines.1.0}", "{four-lines.1.x}")
-    assert (live.locales, live.pause) == (("en", "de"), 60)
-    assert live.masks == f"{2**10 - 1},{0b1010},{1 << 16}"
+    assert (live.locales, live.terms.pause) == (("en", "de"), 60)
+    assert live.terms.masks == (2**10 - 1, 0b1010, 1 << 16)
 
 
 def test_a_locale_nobody_reviewed_is_not_served(running, definition):

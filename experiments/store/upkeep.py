@@ -1,0 +1,92 @@
+"""What keeps a deleted row from living on in the ledger's files.
+
+Redis forgets an expired key when it happens to come across it, and its append-only file keeps every command until the
+file is rewritten. So the rows of a sealed day are deleted by name, and then each server rewrites its file: one after
+the other, because a rewrite takes memory, disk and time that requests need, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import redis
+
+from experiments.errors import StoreUnavailable
+from experiments.store import keys
+from experiments.store.connection import Client, is_cluster, translated
+
+LONGEST = 1800.0  # seconds that one file may take
+LOOK_SECONDS = 0.05
+PAGES_AT_ONCE = 200
+
+
+class Upkeep:
+    """The ledger and every server that keeps a copy of it."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def servers(self) -> dict[str, Client]:
+        """Every server by name: of a cluster all nodes, else the one behind the address, and its replicas."""
+        with translated():
+            if is_cluster(self.client):
+                self.client.nodes_manager.initialize()  # a replica that came since is met by no request
+                nodes = sorted(self.client.get_nodes(), key=lambda node: node.server_type != "primary")
+                return {node.name: self.client.get_redis_connection(node) for node in nodes}
+            return {"ledger": self.client, **dict(_replicas(self.client))}
+
+    def rewritten(self) -> dict[str, int]:
+        """When each server's file was rewritten last, in unix seconds."""
+        with translated():
+            return {name.decode(): int(at) for name, at in self.client.hgetall(keys.REWRITTEN).items()}
+
+    def note_rewritten(self, server: str, at: int) -> None:
+        """Remember that a server's file holds nothing that was deleted by then."""
+        with translated():
+            self.client.hset(keys.REWRITTEN, server, at)
+
+    def drop_rows(self, tag: str, days: Sequence[int]) -> None:
+        """Delete what is left of the rows of these days."""
+        if not days:
+            return
+        with translated():
+            held = self.client.hmget(keys.days(tag), [str(day) for day in days])
+            for day, pages in zip(days, held, strict=True):
+                names = [keys.page(tag, day, number) for number in range(int(pages or 0))]
+                for first in range(0, len(names), PAGES_AT_ONCE):
+                    self.client.execute_command("UNLINK", *names[first : first + PAGES_AT_ONCE])
+
+
+def rewrite(server: Client) -> None:
+    """Let a server rewrite its append-only file, and wait for the end. Raises StoreUnavailable if that fails."""
+    with translated():
+        if not _settled(server)["aof_enabled"]:
+            return
+        server.bgrewriteaof()  # after any that was under way: that one may hold what has been deleted since
+        if _settled(server)["aof_last_bgrewrite_status"] != "ok":
+            raise StoreUnavailable("the append-only file could not be rewritten; the server's log says why")
+
+
+def _settled(server: Client) -> dict[str, Any]:
+    """Wait until no rewrite is under way or about to begin; returns what the server says then."""
+    until = time.monotonic() + LONGEST
+    while True:
+        told: dict[str, Any] = server.info("persistence")
+        if not told["aof_rewrite_in_progress"] and not told["aof_rewrite_scheduled"]:
+            return told
+        if time.monotonic() > until:
+            raise StoreUnavailable("the append-only file takes too long to be rewritten")
+        time.sleep(LOOK_SECONDS)
+
+
+def _replicas(primary: Client) -> Iterator[tuple[str, Client]]:
+    """Replicas under the addresses by which their primary knows them, with our own credentials."""
+    pool, told = primary.connection_pool, primary.info("replication")
+    options = {name: value for name, value in pool.connection_kwargs.items() if name not in ("path", "host", "port")}
+    kind = redis.SSLConnection if issubclass(pool.connection_class, redis.SSLConnection) else redis.Connection
+    for number in range(told.get("connected_slaves", 0)):
+        host, port = told[f"slave{number}"]["ip"], told[f"slave{number}"]["port"]
+        own = redis.ConnectionPool(connection_class=kind, host=host, port=port, **options)
+        yield f"{host}:{port}", redis.Redis.from_pool(own)
