@@ -2,8 +2,9 @@
 FROM python:3.12-slim
 
 RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
-# A fixed number, so that the operator can give it the key file.
-RUN useradd --uid 10001 --create-home --home-dir /signpost --shell /usr/sbin/nologin signpost
+# A fixed number, so that the operator can give it the key file. A new volume takes the owner of the folder it covers.
+RUN useradd --uid 10001 --create-home --home-dir /signpost --shell /usr/sbin/nologin signpost \
+    && install -d -o signpost -m 700 /spool
 WORKDIR /signpost
 COPY --chown=signpost Makefile setup.cfg pyproject.toml requirements.lock README.md LICENSE ./
 COPY --chown=signpost app app

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from app.server import STOP_SECONDS
+
 SIGNALS = {
     "once": [signal.SIGTERM],
     "ctrl-c": [signal.SIGINT],
@@ -73,3 +75,48 @@ def test_it_can_be_stopped_while_it_starts(address):
     os.kill(server.pid, signal.SIGTERM)
     server.wait(30)
     assert not (var / "runtime.json").exists()
+
+
+BODY = b'{"surface": "search-uk", "session": "in-flight"}'
+HALF = b"POST /v1/assignments HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY[:9]
+
+
+def connect(port: int, sent: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    connection.sendall(sent)
+    return connection
+
+
+def is_refused(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_request_in_flight_is_answered_and_idle_connections_do_not_hold_it_up(address):
+    port, var = address
+    server = start(port, var)
+    wait_until(lambda: answers(port))
+    idle = connect(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert idle.recv(4096).startswith(b"HTTP/1.1 200")
+    flying = connect(port, HALF)
+    os.kill(server.pid, signal.SIGTERM)
+    wait_until(lambda: is_refused(port))
+    assert idle.recv(4096) == b"", "closed by the server"
+    flying.sendall(BODY[9:])
+    assert flying.recv(4096).startswith(b"HTTP/1.1 401"), "it has no key"
+    for connection in (idle, flying):
+        connection.close()
+    assert server.wait(30) == 0
+    assert "refused to gracefully stop" not in (var.parent / "log").read_text()
+
+
+@pytest.mark.slow
+def test_a_request_that_never_ends_does_not_keep_it_for_ever(address):
+    port, var = address
+    server = start(port, var)
+    wait_until(lambda: answers(port))
+    with connect(port, HALF):
+        os.kill(server.pid, signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.wait(STOP_SECONDS / 2)
+        assert server.wait(STOP_SECONDS + 15) == 0

@@ -2,53 +2,41 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import re
 import shutil
-import socket
-import ssl
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from configparser import ConfigParser
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 import redis
-import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask import request
 from werkzeug.serving import make_server
 
 from app import LARGEST_BODY, create_app
 from app.cli import signpost
 from app.problems import KINDS
+from app.server import IDLE_MILLISECONDS, STOP_SECONDS
 from app.settings import SETTINGS, SURFACES, Settings, require_loopback
 from experiments.store import Store, embedded
 from experiments.store.connection import connect
 from experiments.store.program import Program, find_program
 from experiments.store.settings import condition
+from tests.proxy import COMPOSE, CONFIGURATION, PUBLIC, SERVICES, Proxy, free_port, proxied, until
 
 ROOT = Path(__file__).parents[2]
-COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES = COMPOSE["services"]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
-OURS = ("public", "staff")
+OURS = (*PUBLIC, "staff")
 STORES = ("ledger", "volatile")
+LARGEST_BATCH = 4 * 1024 * 1024
 
 
 def given(service: str) -> dict[str, str]:
@@ -57,16 +45,8 @@ def given(service: str) -> dict[str, str]:
     return {name: re.sub(r"\$\{\w+:\?[^}]*\}", "filled", value) for name, value in found.items()}
 
 
-def until(is_true: Callable[[], bool], what: str) -> None:
-    for _ in range(500):
-        if is_true():
-            return
-        time.sleep(0.01)
-    raise AssertionError(what)
-
-
 def test_the_services_are_those_that_are_promised() -> None:
-    assert set(SERVICES) == {"public", "staff", "ledger", "volatile", "proxy"}
+    assert set(SERVICES) == {*OURS, *STORES, "proxy"}
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
     assert {SERVICES[name]["image"] for name in OURS} == {f"signpost:{setup['metadata']['version']}"}
@@ -82,7 +62,7 @@ def test_images_have_a_version_and_come_from_no_named_registry() -> None:
         name, _, tag = image.partition(":")
         assert re.match(r"\d+\.\d+", tag), image
         assert "." not in name.partition("/")[0], image
-    assert not re.search(r"https?://(?!127\.0\.0\.1|\$\$public)", TEXT + DOCKERFILE)
+    assert not re.search(r"https?://(?!127\.0\.0\.1|public;)", TEXT + DOCKERFILE)
 
 
 def test_nothing_asks_for_what_a_confined_container_cannot_do() -> None:
@@ -114,7 +94,7 @@ def test_a_service_runs_a_real_command_with_real_settings(service: str) -> None:
 
 
 def test_each_surface_is_served_once() -> None:
-    served = [name for service in OURS for name in SERVICES[service]["command"][-1].split(",")]
+    served = [name for service in ("public-1", "staff") for name in SERVICES[service]["command"][-1].split(",")]
     assert sorted(served) == sorted(SURFACES)
 
 
@@ -127,22 +107,32 @@ def test_the_health_check_asks_for_a_route_that_the_service_has(service: str, tm
     assert app.test_client().get(address.removeprefix("http://127.0.0.1:8000")).status_code == 200
 
 
+def test_the_public_services_are_alike_but_for_their_spools() -> None:
+    first, second = ({**SERVICES[name], "volumes": None} for name in PUBLIC)
+    assert first == second
+    folder = given("public-1")["SIGNPOST_SPOOL"]
+    volumes = [SERVICES[name]["volumes"] for name in PUBLIC]
+    assert volumes == [[f"spool-1:{folder}"], [f"spool-2:{folder}"]]
+    assert {"spool-1", "spool-2"} <= set(COMPOSE["volumes"])
+    assert f"install -d -o signpost -m 700 {folder}\n" in DOCKERFILE, "a volume takes the owner of what it covers"
+
+
 def test_the_public_service_waits_for_no_store() -> None:
-    assert "depends_on" not in SERVICES["public"]
-    assert set(SERVICES["proxy"].get("depends_on", [])) <= {"public"}
+    assert not any("depends_on" in SERVICES[name] for name in PUBLIC)
+    assert SERVICES["proxy"]["depends_on"] == list(PUBLIC)
 
 
 def test_only_the_proxy_is_reached_from_outside() -> None:
     assert SERVICES["proxy"]["ports"] == ["443:8443"]
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["staff"]["ports"])
-    assert not any("ports" in SERVICES[name] for name in ("public", *STORES))
-    assert set(SERVICES["proxy"]["networks"]) & set(SERVICES["public"]["networks"]) == {"inside"}
+    assert not any("ports" in SERVICES[name] for name in (*PUBLIC, *STORES))
+    assert set(SERVICES["proxy"]["networks"]) & set(SERVICES["public-1"]["networks"]) == {"inside"}
     assert not set(SERVICES["proxy"]["networks"]) & {*SERVICES["staff"]["networks"], "stores"}
     assert all(SERVICES[name]["networks"] == ["stores"] for name in STORES)
 
 
 def test_the_public_service_and_the_stores_have_no_way_out() -> None:
-    for name in ("public", *STORES):
+    for name in (*PUBLIC, *STORES):
         assert all(COMPOSE["networks"][network] == {"internal": True} for network in SERVICES[name]["networks"])
 
 
@@ -159,7 +149,7 @@ def test_secrets_are_required_and_none_is_written_down() -> None:
 
 def test_keys_and_data_lie_apart() -> None:
     assert SERVICES["ledger"]["volumes"] == ["ledger:/data"]
-    assert not any("volumes" in SERVICES[name] for name in SERVICES if name != "ledger")
+    assert not any("volumes" in SERVICES[name] for name in SERVICES if name not in ("ledger", *PUBLIC))
     assert not any("secrets" in SERVICES[name] for name in STORES)
     assert set(SERVICES["proxy"]["secrets"]) == {"tls_certificate", "tls_key"}
     assert SERVICES["volatile"]["tmpfs"] == ["/data:mode=1777"]
@@ -262,120 +252,54 @@ def is_rewriting(ledger: redis.Redis) -> bool:
     return bool(told["aof_rewrite_in_progress"] or told["aof_rewrite_scheduled"])
 
 
-CONFIGURATION = str(SERVICES["proxy"]["environment"]["NGINX_CONFIGURATION"]).replace("$$", "$")
-
-
 def test_the_proxy_logs_nobody_caches_nothing_and_limits_bodies_as_the_service_does() -> None:
     said = [line.strip() for line in CONFIGURATION.splitlines()]
     assert {"access_log off;", "error_log /dev/stderr emerg;", "proxy_request_buffering on;"} <= set(said)
     assert {"client_body_timeout 5s;", "client_header_timeout 5s;", "send_timeout 10s;"} <= set(said)
     assert f"client_max_body_size {LARGEST_BODY // 1024}k;" in said
-    assert "set $public public:8000;" in said
+    assert "keepalive_timeout 15s;" in said
+    assert IDLE_MILLISECONDS > 15_000, "the service must not be the first to close a connection"
     assert not re.search(r"_cache|limit_req|map|if \(", CONFIGURATION)
     assert said.count("proxy_set_header X-Forwarded-For $remote_addr;") == 1
-    assert given("public")["SIGNPOST_TRUSTED_PROXIES"] == "1"
+    assert given("public-1")["SIGNPOST_TRUSTED_PROXIES"] == "1"
     assert CONFIGURATION.count("{") == CONFIGURATION.count("}")
     assert all(line.endswith((";", "{", "}")) or line.startswith("#") for line in said if line)
     assert "tls_certificate;" in CONFIGURATION
     assert SERVICES["proxy"]["ports"][0].rpartition(":")[2] in CONFIGURATION
 
 
-def nginx() -> str:
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if found is None:
-        pytest.skip("no nginx on this machine (see .ci/system-packages)")
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-@dataclass
-class Proxy:
-    """The proxy's own command, with paths and ports of this machine."""
-
-    folder: Path
-    port: int
-    service: int
-
-    def environment(self) -> dict[str, str]:
-        text = CONFIGURATION.replace("8443", f"127.0.0.1:{self.port}").replace(
-            "public:8000", f"127.0.0.1:{self.service}"
-        )
-        text = text.replace("/tmp/", f"{self.folder}/").replace("/run/secrets/tls_", f"{self.folder}/")
-        text = text.replace("/dev/stderr", f"{self.folder}/errors")
-        user = (
-            "user root;\n" if os.geteuid() == 0 else ""
-        )  # as root it would change to a user who may not see the folder
-        return {"NGINX_CONFIGURATION": user + text, "PATH": f"{Path(nginx()).parent}:{os.environ['PATH']}"}
-
-    @property
-    def command(self) -> list[str]:
-        (text,) = SERVICES["proxy"]["command"]
-        return [*SERVICES["proxy"]["entrypoint"], text.replace("$$", "$").replace("/tmp/", f"{self.folder}/")]
-
-    def make_certificate(self) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-        now = datetime.now(UTC)
-        made = (
-            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        (self.folder / "certificate").write_bytes(made.public_bytes(Encoding.PEM))
-        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        (self.folder / "key").write_bytes(secret)
-
-    def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, dict[str, str], str]:
-        trusted = ssl.create_default_context(cafile=self.folder / "certificate")
-        line = http.client.HTTPSConnection("127.0.0.1", self.port, context=trusted, timeout=10)
-        try:
-            line.request(method, path, body, headers)
-            answer = line.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read().decode()
-        finally:
-            line.close()
+def test_a_stopping_service_has_time_for_every_answer_that_the_proxy_waits_for() -> None:
+    longest = max(int(seconds) for seconds in re.findall(r"proxy_read_timeout (\d+)s;", CONFIGURATION))
+    assert longest < STOP_SECONDS < int(SERVICES["public-1"]["stop_grace_period"].removesuffix("s"))
 
 
 @pytest.fixture
 def proxy(tmp_path: Path) -> Iterator[Proxy]:
     """The proxy in front of nothing yet."""
-    made = Proxy(tmp_path, free_port(), free_port())
-    environment = made.environment()
-    made.make_certificate()
-    with subprocess.Popen(made.command, env=environment) as server:
-        try:
-            until(lambda: is_open(made.port), "nginx did not start")
-            yield made
-        finally:
-            server.terminate()
-    assert (tmp_path / "errors").read_text() == "", "a line in the log may quote a caller"
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
+    with proxied(tmp_path, (free_port(), free_port())) as made:
+        yield made
 
 
 @contextmanager
-def public_service(port: int, tmp_path: Path) -> Iterator[None]:
-    """The public surface as the compose file sets it up, its stores away; /seen tells what it believes."""
+def public_service(port: int, tmp_path: Path) -> Iterator[list[int]]:
+    """The public surface as the compose file sets it up, its stores away; /seen tells what it believes.
+
+    Yields the lengths of the bodies of batches.
+    """
     names = ("SIGNPOST_TRUSTED_PROXIES",)
-    environment = {"SIGNPOST_VAR": str(tmp_path / "var"), **{name: given("public")[name] for name in names}}
+    environment = {"SIGNPOST_VAR": str(tmp_path / "var"), **{name: given("public-1")[name] for name in names}}
     store = Store.open("redis://127.0.0.1:1", "redis://127.0.0.1:1")
     app = create_app(Settings.read(environment), store=store, surfaces=["public"])
     app.add_url_rule("/seen", view_func=lambda: {"address": request.remote_addr, "url": request.host_url})
+    sizes: list[int] = []
+    app.before_request(
+        lambda: sizes.append(request.content_length or 0) if request.path.startswith("/v1/events") else None
+    )
     server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield
+        yield sizes
     finally:
         server.shutdown()
         thread.join()
@@ -383,7 +307,7 @@ def public_service(port: int, tmp_path: Path) -> Iterator[None]:
 
 
 def test_a_real_nginx_leads_to_the_public_surface(proxy: Proxy, tmp_path: Path) -> None:
-    with public_service(proxy.service, tmp_path):
+    with public_service(proxy.services[0], tmp_path):
         status, headers, _ = proxy.ask("GET", "/healthz")
         assert status == 200
         assert headers["Strict-Transport-Security"].startswith("max-age=31536000")
@@ -399,11 +323,27 @@ def test_a_real_nginx_leads_to_the_public_surface(proxy: Proxy, tmp_path: Path) 
         assert (KINDS[code].status, proxy.ask("GET", f"/problems/{code}")[0]) == (413, 200)
 
 
+@pytest.mark.parametrize("alive", [0, 1])
+def test_a_real_nginx_asks_whichever_service_is_there(proxy: Proxy, tmp_path: Path, alive: int) -> None:
+    with public_service(proxy.services[alive], tmp_path):
+        answers = [proxy.ask("POST", "/v1/outcomes", "{")[0] for _ in range(10)]
+        assert answers == [400] * 10, "every one of them reached the service, none the proxy's own error"
+
+
+def test_a_real_nginx_takes_batches_of_four_mebibytes_in_one_place(proxy: Proxy, tmp_path: Path) -> None:
+    with public_service(proxy.services[0], tmp_path) as sizes:
+        proxy.ask("POST", "/v1/events", "x" * LARGEST_BATCH)
+        assert sizes == [LARGEST_BATCH]
+        assert proxy.ask("POST", "/v1/events", "x" * (LARGEST_BATCH + 1))[0] == 413
+        assert proxy.ask("POST", "/v1/eventss", "x" * (LARGEST_BODY + 1))[0] == 413
+        assert sizes == [LARGEST_BATCH], "the proxy refuses the rest"
+
+
 def test_a_real_nginx_says_when_to_come_again(proxy: Proxy, tmp_path: Path) -> None:
     status, headers, body = proxy.ask("POST", "/v1/outcomes", "{}")
     assert (status, headers["Content-Type"], headers["Retry-After"]) == (503, "application/problem+json", "2")
     assert json.loads(body)["status"] == 503
-    with public_service(proxy.service, tmp_path):
+    with public_service(proxy.services[0], tmp_path):
         assert proxy.ask("GET", "/healthz")[0] == 200
 
 
@@ -436,7 +376,7 @@ def test_the_image_by_itself_shows_nobody_the_staff_surfaces() -> None:
     require_loopback(settings)
     assert (settings.host, settings.surfaces) == ("0.0.0.0", ("public",))
     (port,) = re.findall(r"^EXPOSE (\d+)$", DOCKERFILE, re.MULTILINE)
-    assert int(port) == settings.port == int(given("public")["PORT"])
+    assert int(port) == settings.port == int(given("public-1")["PORT"])
     (address,) = re.findall(r"^HEALTHCHECK .*'(http://\S+)'", DOCKERFILE, re.MULTILINE)
     assert address == f"http://127.0.0.1:{port}/healthz"
 

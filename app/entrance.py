@@ -1,0 +1,89 @@
+"""Where requests wait: a body that comes slowly, or never, holds up nobody else.
+
+Granian gives a request to a thread as soon as its headers are there, and that thread then waits for the body as long
+as the sender likes. So there are as many threads as connections; of those whose body is there, only some may run at a
+time, because threads that fight over the interpreter are slower together than one after the other.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+SMALL_BODY = 8 * 1024  # bytes; read ahead, so that who runs need not stop to read
+
+
+class Places:
+    """So many may be in at a time; the others wait, first come, first served."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+
+    def enter(self, *, again: bool = False) -> None:
+        """Wait for a place. Who was in before and comes `again` is let in before all others."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            turn = threading.Lock()
+            turn.acquire()
+            (self._waiting.appendleft if again else self._waiting.append)(turn)
+        turn.acquire()
+
+    def leave(self) -> None:
+        """Give the place to who waits longest."""
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._free += 1
+
+
+class Entrance:
+    """A WSGI application in front of another one: a request enters when its body is there and a place is free."""
+
+    def __init__(self, application: WSGIApplication, places: Places) -> None:
+        self._application = application
+        self._places = places
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer the request in its turn."""
+        environ["wsgi.input"] = self._body(environ)
+        self._places.enter()
+        try:
+            return self._application(environ, start_response)
+        finally:
+            self._places.leave()
+
+    def _body(self, environ: WSGIEnvironment) -> io.BytesIO | _Body:
+        """A small body as a whole; a large one, or of unknown length, is left to whoever wants it, or refuses it."""
+        length = environ.get("CONTENT_LENGTH") or ("" if "HTTP_TRANSFER_ENCODING" in environ else "0")
+        if length.isdecimal() and int(length) <= SMALL_BODY:
+            return io.BytesIO(environ["wsgi.input"].read(int(length)))
+        return _Body(environ["wsgi.input"], self._places)
+
+
+class _Body(io.RawIOBase):
+    """A body that is still coming. Who waits for a piece of it gives up the place meanwhile."""
+
+    def __init__(self, stream: Any, places: Places) -> None:
+        self._stream = stream
+        self._places = places
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._places.leave()
+        try:
+            piece = self._stream.read(len(buffer))
+        finally:
+            self._places.enter(again=True)
+        buffer[: len(piece)] = piece
+        return len(piece)
