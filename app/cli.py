@@ -18,6 +18,7 @@ from experiments.errors import InvalidDefinition, SignpostError, StoreUnavailabl
 COMMANDS = {
     "analyse": "Analyse a count table (CSV) without a server.",
     "demo": "Play 21 simulated days, then serve the result.",
+    "doctor": "Check servers, settings, disks, clocks, keys and the spool; say what to do.",
     "experiment": "Validate, apply, show experiments; move them through their life.",
     "key": "Create, list and revoke integrators' keys.",
     "plan": "Plan the size of an experiment, and how long it takes.",

@@ -47,11 +47,12 @@ def opened() -> Iterator[Runtime]:
     """The runtime of a command, up to date with the store, patient with it."""
     settings = Settings.read()
     with urls(settings) as (ledger, volatile):
-        store = Store.open(ledger, volatile, budget=5.0)
-        store.condition().require(settings.durability)
+        store = Store.open(ledger, volatile, budget=5.0, durability=settings.durability)
+        store.condition().require()
         directory = load_help(settings.help_file)
         fallbacks = load_fallbacks(directory, settings.fallback_file)
         runtime = Runtime.make(store, Keyring.at(settings.key_file), directory, fallbacks)
+        runtime.shards = settings.shards
         runtime.refresh(time.time())
         yield runtime
 

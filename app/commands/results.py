@@ -35,4 +35,5 @@ def command(key: str, version: int | None, as_of: str | None, as_csv: bool, as_j
             f"{found.sealed_days} sealed days decide, {found.open_days} days are still open, as of {found.as_of}"
         )
         show_report(found.to_dict())
+        click.echo(f"Durability {found.durability}: {found.may_be_lost}")
     sys.exit(finding(found.to_dict()))

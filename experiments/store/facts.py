@@ -83,18 +83,25 @@ def kind_and_version(info: Mapping[str, Any]) -> tuple[str, tuple[int, ...]]:
 
 
 def nodes(client: Client, *, neighbours: bool = False, clock: Callable[[], float] = time.time) -> list[Node]:
-    """Ask every server behind the client; `neighbours` asks the replicas of a single server, too.
+    """Ask every server behind the client; `neighbours` asks replicas that only their primary knows, too.
 
     A replica that cannot be reached is left out. Raises StoreUnavailable when a primary does not answer.
     """
     with translated():
-        if is_cluster(client):
-            return _cluster(client, clock)
-        primary = _ask(client, "", clock)
-    return [primary, *(_neighbours(client, primary, clock) if neighbours else ())]
+        found = _cluster(client, clock) if is_cluster(client) else [(client, _ask(client, "", clock))]
+    more = [one for at, node in found if neighbours for one in _neighbours(at, node, clock)]
+    return _distinct([node for _, node in found] + more)
 
 
-def _cluster(client: Client, clock: Callable[[], float]) -> list[Node]:
+def _distinct(found: Iterable[Node]) -> list[Node]:
+    """Each server once, whatever it is called."""
+    by_run: dict[str, Node] = {}
+    for node in found:
+        by_run.setdefault(str(node.info.get("run_id", node.name)), node)
+    return list(by_run.values())
+
+
+def _cluster(client: Client, clock: Callable[[], float]) -> list[tuple[Client, Node]]:
     """Every node; after a failover the client's map may be old, so it is drawn anew before giving up."""
     try:
         return list(_members(client, clock))
@@ -103,10 +110,11 @@ def _cluster(client: Client, clock: Callable[[], float]) -> list[Node]:
         return list(_members(client, clock))
 
 
-def _members(client: Client, clock: Callable[[], float]) -> Iterable[Node]:
+def _members(client: Client, clock: Callable[[], float]) -> Iterable[tuple[Client, Node]]:
     for member in client.get_nodes():
         try:
-            yield _ask(client.get_redis_connection(member), str(member.name), clock)
+            connected = client.get_redis_connection(member)
+            yield connected, _ask(connected, str(member.name), clock)
         except (redis.ConnectionError, redis.TimeoutError):
             if member.server_type == "primary":
                 raise

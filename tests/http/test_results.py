@@ -18,8 +18,8 @@ PATH = "/v1/experiments/four-lines/results"
 SEALED = (TODAY + 1) * DAY + (24 + 6) * HOUR
 AROUND = {
     "experiment", "version", "state", "title", "question", "simulated", "as_of", "started", "stopped", "sealed_until",
-    "sealed_days", "open_days", "window_hours", "surfaces", "primary_outcome", "messages", "durability", "channels",
-    "repeat_triggers", "locales", "times_shown", "apart", "notices",
+    "sealed_days", "open_days", "window_hours", "surfaces", "primary_outcome", "messages", "durability", "may_be_lost",
+    "channels", "repeat_triggers", "locales", "times_shown", "apart", "notices",
 }  # fmt: skip
 REPORT = {
     "schema", "status", "status_arms", "status_reason", "alpha", "design", "rho", "control", "outcome", "better",
@@ -58,6 +58,7 @@ def test_names_that_stay(played):
     assert found["pairs"][0].keys() >= {"a", "b", "ratio", "ratio_ci", "difference", "p_value"}
     assert found["messages"]["law"]["de"]["title"] == "law de"
     assert found["durability"] == "single"
+    assert found["may_be_lost"] in played.get("/experiments/four-lines").text
     assert results(played, kind=".json").json == found
 
 
