@@ -62,8 +62,10 @@ def main() -> None:
             found: dict[str, Any] = {"versions": told.versions(client)}
     alone, together = (median(values) for values in spent.values())
     found |= {"rate": rate, "microseconds": spent, "ratio": together / alone}
-    rows = [(name, f"{median(values):.0f}", ", ".join(f"{v:.0f}" for v in values)) for name, values in spent.items()]
-    end = f"{options.masters} masters over one: {found['ratio']:.2f}, at {rate:,} assignments a second"
+    rows = [(name, f"{median(values):.0f}", told.each(values)) for name, values in spent.items()]
+    found["shards"] = len(many.version.tags)
+    end = f"{options.masters} masters over one: {found['ratio']:.2f}; {rate:,} assignments a second, "
+    end += f"{found['shards']} shards on the masters, 1 on the server"
     told.tell(options, found, ("ledger", "CPU per write, µs, median", "rounds"), rows, end)
 
 

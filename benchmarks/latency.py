@@ -28,14 +28,14 @@ from typing import Any
 import redis
 
 from benchmarks import load, rows, told
+from benchmarks.accounts import settled
 from benchmarks.arrivals import Heard, play
 from benchmarks.servers import Server
 from benchmarks.service import Service, peer, signpost
-from benchmarks.throughput import recorded
 
 MODES = ("load", "rewrite", "stalls")
 CALM = 0.2  # seconds between two rewrites
-REPLAY = 60.0  # seconds in which the spool has to be empty again
+CONNECTIONS = 256  # more than there are requests under way while the ledger stands still
 HEAD = (
     "what",
     "requests/s",
@@ -59,7 +59,7 @@ def requests(service: Service, number: int) -> list[bytes]:
 
 
 def measured(service: Service, rate: float, seconds: int) -> Heard:
-    return play(service.where, requests(service, max(1, round(rate * seconds))), rate=rate)
+    return play(service.where, requests(service, max(1, round(rate * seconds))), rate=rate, connections=CONNECTIONS)
 
 
 def saturated(services: Sequence[Service], seconds: int) -> list[float]:
@@ -151,15 +151,6 @@ def stalls(milliseconds: int) -> Callable[[Server, threading.Event], int]:
         return times
 
     return act
-
-
-def settled(ours: Service, wanted: int = 0) -> int:
-    """Units that the ledger holds: when no more come, and all that was spooled has had the time to be replayed."""
-    end, last = time.monotonic() + REPLAY, -1
-    while ((found := recorded(ours)) < wanted or found != last) and time.monotonic() < end:
-        last = found
-        time.sleep(0.5)
-    return found
 
 
 def main() -> None:

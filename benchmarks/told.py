@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,10 @@ def tell(
         print(f"\n{end}")
     print("; ".join(f"{name} {number}" for name, number in found["versions"].items()), end="; ")
     print(f"{options.busy:.1f} cores busy with something else at the start", flush=True)
+
+
+def each(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:,.0f}" for value in values)
 
 
 def progress(text: str) -> None:
