@@ -8,37 +8,24 @@ system, /proc/PID/stat), summed over the nodes, divided by the assignments that 
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import told
+from benchmarks import cpu, told
 from benchmarks.latency import measured, saturated
-from benchmarks.servers import Server, cluster
+from benchmarks.servers import cluster
 from benchmarks.service import Service, signpost
-
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-def cpu(servers: list[Server]) -> float:
-    """Seconds that the servers' processes have taken so far."""
-    total = 0
-    for server in servers:
-        fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
 
 
 def microseconds(service: Service, rate: int, seconds: int) -> float:
     """CPU per acknowledged write in a round."""
-    before = cpu(service.ledger)
+    before = cpu.of(service.ledger)
     heard = measured(service, rate, seconds)
     if heard.failed or set(heard.receipts) != {"recorded"}:
         print(f"not all recorded: {heard.failed} failed, {dict(heard.receipts)}", file=sys.stderr)
-    return 1e6 * (cpu(service.ledger) - before) / max(1, heard.receipts["recorded"])
+    return 1e6 * (cpu.of(service.ledger) - before) / max(1, heard.receipts["recorded"])
 
 
 def main() -> None:

@@ -33,9 +33,13 @@ PATIENCE = 5.0  # seconds; nobody waits while an experiment is set up
 
 @dataclass(frozen=True)
 class Service:
-    """Something that is served. `key` is a server key; `ledger` are the servers that hold its counts."""
+    """Something that is served, by the processes of `session`.
+
+    `key` is a server key; `ledger` are the servers that hold its counts.
+    """
 
     base: str
+    session: int
     key: str
     ledger: list[Server]
     version: Version | None = None
@@ -83,8 +87,8 @@ def signpost(size: Size, ledger: list[Server] | None = None, *, url: str | None 
             "SIGNPOST_SURFACES": "public", "SIGNPOST_WORKERS": str(size.workers),
             "SIGNPOST_THREADS": str(size.threads),
         }  # fmt: skip
-        base = stack.enter_context(_served(["-m", "app", "serve"], settings, folder / "log"))
-        yield Service(base, text, ledger, version, made.partner_number, keyring)
+        base, session = stack.enter_context(_served(["-m", "app", "serve"], settings, folder / "log"))
+        yield Service(base, session, text, ledger, version, made.partner_number, keyring)
 
 
 @contextmanager
@@ -95,8 +99,8 @@ def peer(name: str, size: Size, key: str, ledger: Server | None = None) -> Itera
     command += ["--workers", str(size.workers), "--blocking-threads", str(size.threads), f"benchmarks.peers:{name}"]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spb-", dir="/tmp")))
-        base = stack.enter_context(_served(command, settings, folder / "log"))
-        yield Service(base, key, [ledger] if ledger else [])
+        base, session = stack.enter_context(_served(command, settings, folder / "log"))
+        yield Service(base, session, key, [ledger] if ledger else [])
 
 
 def runtime(ledger: str, volatile: str, keyring: Keyring) -> Runtime:
@@ -115,7 +119,7 @@ def start(prepared: Runtime, document: Any, now: int) -> Version:
 
 
 @contextmanager
-def _served(command: list[str], settings: Mapping[str, str], log: Path) -> Iterator[str]:
+def _served(command: list[str], settings: Mapping[str, str], log: Path) -> Iterator[tuple[str, int]]:
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNPOST_")}
     environment |= {"PORT": str(port), "GRANIAN_PORT": str(port), **settings}
@@ -129,7 +133,7 @@ def _served(command: list[str], settings: Mapping[str, str], log: Path) -> Itera
         if process.poll() is not None:
             raise SystemExit(f"{' '.join(command)} did not start:\n{log.read_text()[-2000:]}")
         time.sleep(0.5)  # the other workers
-        yield base
+        yield base, process.pid
     finally:
         process.terminate()
         try:
