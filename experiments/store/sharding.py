@@ -10,7 +10,7 @@ fall into a few corners of the slots, and more often than not several on one nod
 
 A unit's shard is `unit[0] mod shards`. Where the number does not divide 256, the first shards get a little more than
 the others (of six, 43 and 42 of 256); as they go round the nodes, so does that. A power of two would be even shard by
-shard and uneven node by node: of eight shards on three nodes, one node has two.
+shard and uneven node by node: of eight shards on three nodes, one node has two and the others three.
 """
 
 from __future__ import annotations
