@@ -12,7 +12,7 @@ from app.commands.common import JSON, echo_json
 from app.settings import Settings
 from experiments.doctor import STATES, Diagnosis, Finding, State, examine, gather
 
-WIDTH = 100
+WIDTH, MARGIN = 100, 8
 MARKS = {"fault": ("FAULT", "red"), "warning": ("warning", "yellow"), "ok": ("ok", "green")}
 
 
@@ -72,12 +72,19 @@ def _summary(diagnosis: Diagnosis) -> str:
 
 def _line(one: Finding, state: State) -> None:
     mark, colour = MARKS[state]
-    click.secho(f"{mark:8}", fg=colour, bold=state == "fault", nl=False)
-    indent = " " * 8
-    click.echo(textwrap.fill(f"{one.check}: {one.found}.", WIDTH, initial_indent=indent, subsequent_indent=indent)[8:])
+    click.secho(f"{mark:{MARGIN}}", fg=colour, bold=state == "fault", nl=False)
+    click.echo(_filled(f"{one.check}: {one.found}.", MARGIN, MARGIN)[MARGIN:])
     if one.advice:
-        click.echo(textwrap.fill(f"→ {one.advice}", WIDTH, initial_indent=indent, subsequent_indent=indent + "  "))
+        click.echo(_filled(f"→ {one.advice}", MARGIN, MARGIN + 2))
 
 
 def _paragraph(text: str) -> None:
-    click.echo(textwrap.fill(text, WIDTH))
+    click.echo(_filled(text, 0, 0))
+
+
+def _filled(text: str, first: int, rest: int) -> str:
+    """Lines that can be copied from: no word is broken."""
+    return textwrap.fill(
+        text, WIDTH, initial_indent=" " * first, subsequent_indent=" " * rest, break_on_hyphens=False,
+        break_long_words=False,
+    )  # fmt: skip

@@ -15,8 +15,8 @@ from experiments.doctor.finding import STATES, Finding, State
 from experiments.store.settings import MAY_BE_LOST, judged
 
 CHECKS = (
-    "ledger server", "ledger durability", "replication", "ledger file", "ledger memory", "ledger discretion",
-    "volatile server", "volatile memory", "volatile discretion", "clock", "disk", "key file", "spool", "day keys",
+    "ledger server", "ledger durability", "replication", "ledger file", "ledger memory", "ledger privacy",
+    "volatile server", "volatile memory", "volatile privacy", "clock", "disk", "key file", "spool", "day keys",
     "pages", "definitions",
 )  # fmt: skip
 
@@ -85,14 +85,14 @@ def _of_ledger(facts: Facts) -> Iterator[Finding]:
         if facts.sealed is not None:
             yield servers.writing(facts.ledger, facts.rewritten, facts.sealed)
         yield servers.memory("ledger", facts.ledger)
-        yield servers.discretion("ledger", facts.ledger)
+        yield servers.privacy("ledger", facts.ledger)
 
 
 def _of_volatile(facts: Facts) -> Iterator[Finding]:
     if facts.volatile:
         yield servers.server("volatile", facts.volatile)
         yield servers.memory("volatile", facts.volatile)
-        yield servers.discretion("volatile", facts.volatile)
+        yield servers.privacy("volatile", facts.volatile)
 
 
 __all__ = ["CHECKS", "STATES", "Diagnosis", "Facts", "Finding", "State", "examine", "gather"]

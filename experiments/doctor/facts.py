@@ -30,6 +30,8 @@ SAID = {
     "BusyLoadingError": "it is still loading its file",
     "TimeoutError": "it does not answer in time",
     "ConnectionError": "nobody answers at its address",
+    "RedisClusterException": "no node of a cluster answers at its address",
+    "ClusterDownError": "the cluster is down: some of its slots have no primary",
 }
 
 

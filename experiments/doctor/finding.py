@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["ok", "warning", "fault"]
+SET = "CONFIG SET"
 STATES: tuple[State, ...] = ("fault", "warning", "ok")
 
 
@@ -44,5 +45,7 @@ def finding(check: str, wrong: Iterable[Wrong], fine: str) -> Finding:
     worst = sorted(wrong, key=lambda one: STATES.index(one.state))
     if not worst:
         return Finding(check, "ok", fine)
-    found, advice = ([getattr(one, name) for one in worst] for name in ("found", "advice"))
-    return Finding(check, worst[0].state, "; ".join(found), " ".join(dict.fromkeys(advice)))
+    advice = list(dict.fromkeys(one.advice for one in worst))
+    if any(text.startswith(SET) for text in advice):
+        advice.append("Put the same into its configuration file, or the next start forgets it.")
+    return Finding(check, worst[0].state, "; ".join(one.found for one in worst), " ".join(advice))

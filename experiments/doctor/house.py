@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.doctor.finding import Finding, Wrong, fault, finding, warning
+from experiments.doctor.finding import SET, Finding, Wrong, fault, finding, warning
 from experiments.doctor.servers import MIB, since, size
 from experiments.model import DAY, HOUR, day_of
 from experiments.store.ledger import FULL_PAGE
@@ -116,7 +116,7 @@ def _day_keys(held: Mapping[int, bool], now: float, *, is_live: bool) -> Iterato
     if missing:
         make = fault if is_live else warning
         yield make(
-            f"{' and '.join(missing)} key is not in the volatile store",
+            f"{' and '.join(missing)} key{' is' if len(missing) == 1 else 's are'} not in the volatile store",
             "No process of Signpost is running with these stores, or none reaches the volatile store: start "
             "`signpost serve`, or look at its log. Do not restart running processes: they hold copies.",
         )
@@ -131,7 +131,7 @@ def _page(fullest: Page) -> Iterator[Wrong]:
     if fullest.compact < COMPACT:
         yield warning(
             f"the ledger keeps hashes compact up to {fullest.compact} rows only (hash-max-ziplist-entries)",
-            f"CONFIG SET hash-max-ziplist-entries {COMPACT}, and the same in its configuration file.",
+            f"{SET} hash-max-ziplist-entries {COMPACT}.",
         )
     if fullest.rows >= fullest.compact:
         yield warning(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from experiments.doctor.finding import Finding, Wrong, fault, finding, warning
+from experiments.doctor.finding import SET, Finding, Wrong, fault, finding, warning
 from experiments.model import HOUR
 from experiments.store.facts import Node
 from experiments.store.settings import REPLICAS, acknowledgement
@@ -78,10 +78,10 @@ def _durable(node: Node, wanted: str) -> Iterator[Wrong]:
         yield from _unlike(node, "no-appendfsync-on-rewrite", "no", "a crash during a rewrite loses counts", fault)
 
 
-def discretion(store: str, nodes: Sequence[Node]) -> Finding:
+def privacy(store: str, nodes: Sequence[Node]) -> Finding:
     """The settings that keep data out of logs, and day keys off the disk."""
     fine = "no data go into logs" if store == "ledger" else "nothing goes to disk or into logs"
-    return finding(f"{store} discretion", (wrong for node in nodes for wrong in _discreet(store, node)), fine)
+    return finding(f"{store} privacy", (wrong for node in nodes for wrong in _discreet(store, node)), fine)
 
 
 def _discreet(store: str, node: Node) -> Iterator[Wrong]:
@@ -106,7 +106,7 @@ def _unlike(node: Node, name: str, wanted: str, why: str, make: Callable[[str, s
         right = wanted or '""'
         yield make(
             f"{_where(node)}{name} is '{has}', so {why}",
-            f"CONFIG SET {name} {right}, and the same in its configuration file.",
+            f"{SET} {name} {right}.",
         )
 
 
