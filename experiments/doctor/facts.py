@@ -93,10 +93,13 @@ def _of_volatile(facts: Facts, store: Store, clock: Callable[[], float]) -> Fact
 
 
 def _of_ledger(facts: Facts, store: Store, url: str, clock: Callable[[], float]) -> Facts:
+    silent: list[str] = []
     try:
-        members = nodes(store.ledger.patient, neighbours=True, clock=clock)
+        members = nodes(store.ledger.patient, neighbours=True, clock=clock, silent=silent)
     except StoreUnavailable as error:
         return _without(facts, "ledger", error)
+    if silent:
+        facts = replace(facts, away={**facts.away, "ledger": f"of its servers, {', '.join(silent)} do not answer"})
     places = [(node, folder_of(node, url)) for node in members]
     disks = [_disk("the ledger", at, int(node.info.get("aof_current_size") or 0)) for node, at in places if at]
     facts = replace(facts, ledger=members, disks=(*facts.disks, *disks))
@@ -131,7 +134,7 @@ def _open_days(live: Iterable[Live], now: float) -> list[tuple[str, int]]:
 
 def _without(facts: Facts, store: str, error: StoreUnavailable) -> Facts:
     cause = type(error.__cause__).__name__
-    return replace(facts, away={**facts.away, store: f"does not answer: {SAID.get(cause, cause)}"})
+    return replace(facts, away={store: f"does not answer: {SAID.get(cause, cause)}", **facts.away})
 
 
 def _disk(what: str, folder: Path, rewrite: int = 0) -> Disk:

@@ -82,13 +82,17 @@ def kind_and_version(info: Mapping[str, Any]) -> tuple[str, tuple[int, ...]]:
     return kind, tuple(map(int, re.findall(r"\d+", str(info.get(f"{kind}_version", "")))[:3]))
 
 
-def nodes(client: Client, *, neighbours: bool = False, clock: Callable[[], float] = time.time) -> list[Node]:
+def nodes(
+    client: Client, *, neighbours: bool = False, clock: Callable[[], float] = time.time,
+    silent: list[str] | None = None,
+) -> list[Node]:  # fmt: skip
     """Ask every server behind the client; `neighbours` asks replicas that only their primary knows, too.
 
-    A replica that cannot be reached is left out. Raises StoreUnavailable when a primary does not answer.
+    A replica that cannot be reached is left out. Raises StoreUnavailable when a primary does not answer, or puts the
+    name of a cluster's into `silent`.
     """
     with translated():
-        found = _cluster(client, clock) if is_cluster(client) else [(client, _ask(client, "", clock))]
+        found = _cluster(client, clock, silent) if is_cluster(client) else [(client, _ask(client, "", clock))]
     more = [one for at, node in found if neighbours for one in _neighbours(at, node, clock)]
     return _distinct([node for _, node in found] + more)
 
@@ -101,23 +105,28 @@ def _distinct(found: Iterable[Node]) -> list[Node]:
     return list(by_run.values())
 
 
-def _cluster(client: Client, clock: Callable[[], float]) -> list[tuple[Client, Node]]:
+def _cluster(client: Client, clock: Callable[[], float], silent: list[str] | None) -> list[tuple[Client, Node]]:
     """Every node; after a failover the client's map may be old, so it is drawn anew before giving up."""
     try:
         return list(_members(client, clock))
     except (redis.ConnectionError, redis.TimeoutError):
         client.nodes_manager.initialize()
-        return list(_members(client, clock))
+        return list(_members(client, clock, silent))
 
 
-def _members(client: Client, clock: Callable[[], float]) -> Iterable[tuple[Client, Node]]:
+def _members(
+    client: Client, clock: Callable[[], float], silent: list[str] | None = None
+) -> Iterable[tuple[Client, Node]]:
     for member in client.get_nodes():
         try:
             connected = client.get_redis_connection(member)
             yield connected, _ask(connected, str(member.name), clock)
         except (redis.ConnectionError, redis.TimeoutError):
-            if member.server_type == "primary":
+            if member.server_type != "primary":
+                continue
+            if silent is None:
                 raise
+            silent.append(str(member.name))
 
 
 def _neighbours(client: Client, primary: Node, clock: Callable[[], float]) -> Iterable[Node]:

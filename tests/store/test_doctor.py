@@ -23,7 +23,7 @@ from experiments.runtime import Runtime
 from experiments.store import keys
 from experiments.store.facts import Node
 from experiments.store.spool import Look
-from tests.conftest import DURABLE, FORGETFUL, Server, World
+from tests.conftest import DURABLE, FORGETFUL, Server, World, _clustered
 from tests.store.test_settings import changed, followed, listening, until  # noqa: F401  (fixtures)
 
 DISCREET = ("--slowlog-log-slower-than", "-1", "--crash-log-enabled", "no")
@@ -303,6 +303,16 @@ def test_a_cluster_is_told_node_by_node(cluster, home):
         found = home.look("ledger durability")
     assert is_wrong(found, "fault", f"{cluster.masters[1].url[8:]}: appendfsync is 'no'")
     assert found.found.count("appendfsync") == 1
+
+
+def test_a_primary_of_a_cluster_that_is_down_hides_nothing_of_the_others(home):
+    with _clustered() as cluster:
+        home = replace(home, ledger=Server(cluster.url, home.var, home.ledger.process))
+        until(lambda: "(6 servers)" in home.look("ledger server").found)
+        cluster.masters[1].stop()
+        found = home.look("ledger")
+        assert is_wrong(found, "fault", f"of its servers, {cluster.masters[1].url[8:]} do not answer", "spool")
+        assert "(5 servers)" in home.look("ledger server").found
 
 
 def children(pid: int) -> list[int]:
