@@ -108,6 +108,8 @@ def keep_ticking(runtime: Runtime, clock: Callable[[], float], settings: Setting
     from experiments import tick  # noqa: PLC0415  (loads the statistics, which integrators' processes do without)
 
     def look() -> None:
+        if runtime.degraded is not None:
+            return
         for turn in tick.due(runtime, clock()):
             _take(turn, clock())
 
@@ -120,7 +122,7 @@ def keep_ticking(runtime: Runtime, clock: Callable[[], float], settings: Setting
             return
         log.info("tick of %s: %s", turn.experiment, found.code)
 
-    return _again_and_again("tick", look, runtime, settings)
+    return _again_and_again("tick", look, settings)
 
 
 def keep_retaining(runtime: Runtime, clock: Callable[[], float], settings: Settings) -> threading.Event:
@@ -128,19 +130,17 @@ def keep_retaining(runtime: Runtime, clock: Callable[[], float], settings: Setti
 
     A thread of its own, because large files take minutes. Every worker looks, and one of them has the turn.
     """
-    return _again_and_again("retention", lambda: retention.look(runtime, clock()), runtime, settings)
+    return _again_and_again("retention", lambda: retention.look(runtime, clock()), settings)
 
 
-def _again_and_again(name: str, look: Callable[[], object], runtime: Runtime, settings: Settings) -> threading.Event:
-    """Look soon, because something may be overdue, and then once a minute, while the store answers and is safe."""
+def _again_and_again(name: str, look: Callable[[], object], settings: Settings) -> threading.Event:
+    """Look soon, because something may be overdue, and then once a minute."""
     done = threading.Event()
 
     def loop() -> None:
         seconds = settings.refresh
         while not done.wait(seconds):
             seconds = LOOK_SECONDS
-            if runtime.degraded is not None:
-                continue
             try:
                 look()
             except Exception as error:  # noqa: BLE001  (the loop must outlive any single failure)

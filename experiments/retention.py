@@ -1,8 +1,9 @@
 """What is deleted, and when: rows with their day, the counts of versions that are over into a smaller form.
 
-Rows expire by themselves when their day is sealed. What Redis does not do by itself is done here: the last of them are
-deleted, and the append-only files rewritten, in which they would live on. It is done once for each moment at which a
-day was sealed, remembered for each server, and tried again where it failed.
+Rows expire by themselves when their day is sealed, and K is taken out of a version's document when it is concluded.
+What Redis does not do by itself is done here: the last rows are deleted, and the append-only files rewritten, in which
+all that would live on. It is done once for each moment at which a day was sealed or a version concluded, remembered
+for each server, and tried again where it failed.
 
 Days of versions that still take outcomes are never touched.
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from experiments.errors import StoreUnavailable
-from experiments.model import DAY, ENDED, Experiment, Version, day_of
+from experiments.model import DAY, ENDED, Experiment, LogEntry, Version, day_of
 from experiments.runtime import Runtime
 from experiments.store.folding import fold, is_folded
 from experiments.store.keys import tag
@@ -54,7 +55,9 @@ def retain(runtime: Runtime, now: int) -> Retained:
     documents = runtime.store.documents
     experiments = documents.experiments()
     upkeep = Upkeep(documents.client)
-    rewritten, failed = _forget_rows(upkeep, experiments, now)
+    over = [experiment.key for experiment in experiments if any(v.state in ENDED for v in experiment.versions)]
+    concluded = last_conclusion(entry for key in over for entry in documents.log(key))
+    rewritten, failed = _forget(upkeep, experiments, concluded, now)
     folded = [_named(experiment, version) for experiment, version in _fold(upkeep, experiments, now)]
     return Retained(tuple(rewritten), tuple(failed), tuple(folded))
 
@@ -67,6 +70,11 @@ def last_sealing(experiments: Iterable[Experiment], now: float) -> int:
     versions = [version for experiment in experiments for version in experiment.versions]
     sealed = [(version, day) for version in versions if (day := version.last_sealed(now)) is not None]
     return max((version.sealed_at(day) for version, day in sealed), default=0)
+
+
+def last_conclusion(log: Iterable[LogEntry]) -> int:
+    """When a version was concluded last, in unix seconds; 0: never."""
+    return max((entry.at for entry in log if entry.act == "conclude"), default=0)
 
 
 def sealed_between(version: Version, since: float, until: float) -> list[int]:
@@ -84,11 +92,12 @@ def may_fold(version: Version, now: float) -> bool:
 # --------------------------------------------------------------------------------------------------- acts
 
 
-def _forget_rows(upkeep: Upkeep, experiments: list[Experiment], now: int) -> tuple[list[str], list[str]]:
-    """Delete rows of sealed days here and in every file; returns the servers that did, and those that did not."""
+def _forget(upkeep: Upkeep, experiments: list[Experiment], concluded: int, now: int) -> tuple[list[str], list[str]]:
+    """Delete rows of sealed days here and, with old keys, in every file; returns who did that, and who did not."""
     settled = now - AFTER_SEALING
-    sealed, done = last_sealing(experiments, settled), upkeep.rewritten()
-    due = {name: server for name, server in upkeep.servers().items() if done.get(name, 0) < sealed}
+    wanted = max(last_sealing(experiments, settled), concluded and concluded + 1)
+    done = upkeep.rewritten()
+    due = {name: server for name, server in upkeep.servers().items() if done.get(name, 0) < wanted}
     if due:
         _drop_rows(upkeep, experiments, min(done.get(name, 0) for name in due), settled)
     results = {name: _rewrite(upkeep, name, server, done.get(name), now) for name, server in due.items()}
@@ -100,7 +109,10 @@ def _drop_rows(upkeep: Upkeep, experiments: list[Experiment], since: float, unti
         for version in experiment.versions:
             days = sealed_between(version, max(since, until - LONGEST_AWAY), until)
             for shard_tag in _tags(experiment, version):
-                upkeep.drop_rows(shard_tag, days)
+                try:
+                    upkeep.drop_rows(shard_tag, days)
+                except StoreUnavailable as error:  # its rows expire by themselves; the other shards go on
+                    log.warning("rows of a shard of %s not deleted: %s", _named(experiment, version), error.detail)
 
 
 def _rewrite(upkeep: Upkeep, name: str, server: object, before: int | None, now: int) -> bool:

@@ -1,4 +1,4 @@
-"""`signpost tick`: closes what is ruled out, where the plan drops losers."""
+"""`signpost tick`: the day's work: closes what is ruled out, deletes what is to be deleted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import click
 
 from app.commands.common import JSON, echo_json, now, opened
+from experiments.retention import Retained, retain
 from experiments.tick import tick
 
 ALARM = "srm-alarm"
@@ -19,10 +20,12 @@ ALARM = "srm-alarm"
 def command(keys: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Close variants that are ruled out in running experiments with 'allocation: drop-losers', and share anew.
 
-    All of them, or those named KEY. Once for each sealed day; doing it again changes nothing.
+    All of them, or those named KEY. Once for each sealed day; doing it again changes nothing. Without KEY, what the
+    ledger's files still hold of sealed days is deleted, too, and counts of versions that are over are folded.
     """
     with opened() as runtime:
         found = tick(runtime, now(), keys, dry_run=dry_run)
+        kept = Retained() if keys or dry_run else retain(runtime, now())
     if as_json:
         echo_json([one.to_dict() for one in found])
     else:
@@ -31,4 +34,15 @@ def command(keys: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
             click.echo(f"{where}: {'would change: ' if one.code == 'would-change' else ''}{one.decision.text}")
         if not found:
             click.echo("nothing to do: no running experiment has 'allocation: drop-losers'")
-    sys.exit(1 if any(one.code == ALARM for one in found) else 0)
+    _tell(kept)
+    sys.exit(1 if kept.failed or any(one.code == ALARM for one in found) else 0)
+
+
+def _tell(kept: Retained) -> None:
+    """On standard error, so that the output for machines stays what it is."""
+    for name in kept.rewritten:
+        click.echo(f"{name}: append-only file rewritten", err=True)
+    for name in kept.failed:
+        click.echo(f"{name}: append-only file not rewritten: sealed days are still in it; run this again", err=True)
+    for name in kept.folded:
+        click.echo(f"{name}: counts folded", err=True)

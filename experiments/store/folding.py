@@ -62,7 +62,7 @@ def _fold_day(client: Client, tag: str, day: int) -> bool:
     if not counts:
         return True
     names = [keys.counts(tag, day), keys.folded(tag)]
-    return _FOLD(client, names, [str(day), sum(counts.values()), _pack(counts)]) != CHANGED
+    return int(_FOLD(client, names, [str(day), sum(counts.values()), _pack(counts)])) != CHANGED
 
 
 def _pack(fields: Fields) -> bytes:

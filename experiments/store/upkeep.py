@@ -17,7 +17,7 @@ from experiments.errors import StoreUnavailable
 from experiments.store import keys
 from experiments.store.connection import Client, is_cluster, translated
 
-LONGEST = 1800.0  # seconds that one file may take
+LONGEST = 1800.0  # seconds that a file may take
 LOOK_SECONDS = 0.05
 PAGES_AT_ONCE = 200
 
@@ -60,13 +60,22 @@ class Upkeep:
 
 
 def rewrite(server: Client) -> None:
-    """Let a server rewrite its append-only file, and wait for the end. Raises StoreUnavailable if that fails."""
+    """Let a server rewrite its files, one by one, and wait for the end. Raises StoreUnavailable if that fails."""
     with translated():
-        if not _settled(server)["aof_enabled"]:
-            return
-        server.bgrewriteaof()  # after any that was under way: that one may hold what has been deleted since
-        if _settled(server)["aof_last_bgrewrite_status"] != "ok":
-            raise StoreUnavailable("the append-only file could not be rewritten; the server's log says why")
+        if _settled(server)["aof_enabled"]:
+            server.bgrewriteaof()  # after any that was under way: that one may hold what has been deleted since
+            if _settled(server)["aof_last_bgrewrite_status"] != "ok":
+                raise StoreUnavailable("the append-only file could not be rewritten; the server's log says why")
+        if _may_have_dump(server.info()):
+            server.bgsave()
+            if _settled(server)["rdb_last_bgsave_status"] != "ok":
+                raise StoreUnavailable("the RDB file could not be rewritten; the server's log says why")
+
+
+def _may_have_dump(told: dict[str, Any]) -> bool:
+    """A replica keeps the file in which it got its data, and Redis 6.2 the one in which it gave them away."""
+    started = told["server_time_usec"] // 1_000_000 - told["uptime_in_seconds"]
+    return bool(told["role"] == "slave" or told["rdb_last_save_time"] > started + 2)  # at first it is the start
 
 
 def _settled(server: Client) -> dict[str, Any]:
@@ -74,7 +83,9 @@ def _settled(server: Client) -> dict[str, Any]:
     until = time.monotonic() + LONGEST
     while True:
         told: dict[str, Any] = server.info("persistence")
-        if not told["aof_rewrite_in_progress"] and not told["aof_rewrite_scheduled"]:
+        if not any(
+            told[name] for name in ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")
+        ):
             return told
         if time.monotonic() > until:
             raise StoreUnavailable("the append-only file takes too long to be rewritten")

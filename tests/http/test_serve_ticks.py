@@ -24,6 +24,7 @@ from experiments import tick
 from experiments.errors import StoreUnavailable
 from experiments.model import DAY, day_of
 from experiments.store import keys
+from experiments.store.upkeep import Upkeep
 from tests.http.conftest import DOCUMENT, Service
 
 COMMAND = "import sys; from app import cli; cli.COMMANDS['tick'] = ''; cli.main(['tick', *sys.argv[1:]])"
@@ -127,6 +128,18 @@ def test_the_command_says_what_is_wrong(overdue, command):
     code, out, err = ended(command("nothing"))
     assert (code, out) == (2, "")
     assert "there is no experiment 'nothing'" in err
+
+
+def test_the_command_deletes_what_is_to_be_deleted(overdue, command):
+    upkeep = Upkeep(overdue.runtime.store.documents.client)
+    for arguments in (["--dry-run"], ["four-lines"]):
+        assert ended(command(*arguments))[2] == ""
+    assert upkeep.rewritten() == {}
+    code, out, err = ended(command("--json"))
+    assert (code, err) == (0, "ledger: append-only file rewritten\n")
+    assert json.loads(out)[0]["experiment"] == "four-lines"
+    assert list(upkeep.rewritten()) == ["ledger"]
+    assert ended(command())[2] == "", "done once"
 
 
 def test_the_command_without_work(empty, command):
