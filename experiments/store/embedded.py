@@ -31,6 +31,7 @@ WATCH_SECONDS = 0.1
 COMMON = {
     "port": "0", "unixsocketperm": "700", "save": "", "maxmemory-policy": "noeviction", "daemonize": "no",
     "slowlog-log-slower-than": "-1", "crash-log-enabled": "no",
+    "repl-diskless-sync": "yes", "repl-diskless-sync-delay": "0",  # a backup leaves no file here
 }  # fmt: skip
 VOLATILE = {"appendonly": "no"}
 
