@@ -130,7 +130,7 @@ def test_both_servers_keep_their_promises(var: Path, binary: str) -> None:
         assert stores.urls == (stores.ledger_url, stores.volatile_url)
         found = Store.open(*stores.urls).condition()
         assert (found.durability, found.problems, found.notices) == ("single", (), ())
-        found.require("single")
+        found.require()
         for url in stores.urls:
             with client(url) as one:
                 one.set("k", "v")
