@@ -44,16 +44,22 @@ def _write(runtime: Runtime, spool: Spool, tag: str, waiting: Sequence[Waiting],
     numbers = tuple(number for number, _ in readable)
     acts = [_due(runtime, act, now) for _, act in readable]
     told = runtime.store.ledger.replay(acts, Origin(spool.id, numbers)) if acts else ()
-    answers = list(zip(readable, told, strict=True))
+    answers = list(zip(readable, acts, told, strict=True))
     spoiled = {one.number for one in waiting if one.act is None}
-    spoiled |= {number for (number, _), answer in answers if isinstance(answer, Spoiled)}
-    instead = [act.otherwise for (_, act), answer in answers if act.otherwise is not None and _found_nobody(answer)]
+    spoiled |= {number for (number, _), _, answer in answers if isinstance(answer, Spoiled)}
+    instead = [
+        act.otherwise
+        for (_, act), due, answer in answers
+        if act.otherwise is not None and _found_nobody(runtime, due, answer)
+    ]
     spool.settle(tag, waiting[-1].number, spoiled=sorted(spoiled), instead=instead)
 
 
-def _found_nobody(answer: Told | Spoiled) -> bool:
-    """Whether the next older version is to be asked; also after a replay that was broken off before it could be."""
-    return isinstance(answer, Told) and answer.code in (NO_EXPOSURE, DONE_BEFORE)
+def _found_nobody(runtime: Runtime, act: Act, answer: Told | Spoiled) -> bool:
+    """Whether the next older version is to be asked. Of a replay that was broken off the answer is asked for again."""
+    if isinstance(answer, Told) and answer.code == DONE_BEFORE and act.kind != "apart":
+        answer = runtime.store.ledger.write_all([act])[0]  # an outcome is safe to repeat
+    return isinstance(answer, Told) and answer.code == NO_EXPOSURE
 
 
 def _due(runtime: Runtime, act: Act, now: int) -> Act:

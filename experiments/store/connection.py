@@ -22,6 +22,7 @@ from experiments.errors import InvalidInput, StoreUnavailable
 
 Client = Any  # redis.Redis or RedisCluster: their stubs share no useful base
 CLUSTER = "+cluster"
+CONNECTIONS = 10_000  # to one server: two for each shard that was ever written to. redis-py's own limit is 100
 
 
 def connect(url: str, *, timeout: float) -> Client:
@@ -31,6 +32,7 @@ def connect(url: str, *, timeout: float) -> Client:
         "socket_connect_timeout": timeout,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
+        "max_connections": CONNECTIONS,
     }
     scheme = url.partition("://")[0]
     if scheme not in ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"):

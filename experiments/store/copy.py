@@ -65,13 +65,14 @@ class Copy:
         """Return the copy; None if there is none, if it has expired, or if it is damaged (then it is set aside)."""
         try:
             found = _checked(self._path.read_text(encoding="utf-8"))
-            held = Held(found["number"], tuple(found["experiments"]), dict(found["api_keys"]))
+            held = Held(int(found["number"]), tuple(found["experiments"]), dict(found["api_keys"]))
+            age = now - float(found["saved"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.set_aside(error)
             return None
-        return held if now - found["saved"] <= EXPIRES_SECONDS else None
+        return held if age <= EXPIRES_SECONDS else None
 
     def set_aside(self, error: Exception) -> None:
         """Move a copy that cannot be used out of the way, for people to look at."""

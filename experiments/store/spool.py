@@ -51,6 +51,10 @@ FROM (SELECT tag, 1 AS waits FROM events UNION ALL SELECT tag, 0 FROM aside) GRO
 Value = TypeVar("Value")
 
 
+class _DamagedError(sqlite3.DatabaseError):
+    """The file does not hold together, although SQLite can open it."""
+
+
 class Waiting(NamedTuple):
     """An event of the spool: its number, when it was kept (unix seconds), the act.
 
@@ -100,8 +104,14 @@ class Spool:
 
     def check(self) -> None:
         """Find out whether it can be written to; `trouble` says what is wrong, or None."""
+
+        def write(db: sqlite3.Connection) -> None:
+            # More than a page, so that a spool that is full is told from one that can take an event.
+            db.execute("INSERT INTO meta VALUES ('check', zeroblob(?))", (2 * PAGE_BYTES,))
+            db.execute("DELETE FROM meta WHERE name = 'check'")
+
         with suppress(StoreUnavailable):
-            self._do(lambda db: db.execute("INSERT OR REPLACE INTO meta VALUES ('checked', ?)", (int(time.time()),)))
+            self._do(write)
 
     def tags(self) -> list[str]:
         """The shards that events wait for. Raises StoreUnavailable."""
@@ -155,7 +165,7 @@ class Spool:
             except sqlite3.Error as error:
                 if _is_damage(error):
                     self._disconnect()
-                    self._set_aside()
+                    self._set_own_aside()
                 raise self._unavailable(error) from error
             except OSError as error:
                 self._disconnect()
@@ -222,6 +232,12 @@ class Spool:
             with suppress(sqlite3.Error):
                 db.close()
 
+    def _set_own_aside(self) -> None:
+        """As below, unless another process has done so, and the file in the folder is a new one."""
+        with suppress(OSError), FileLock(self.folder / "open.lock", timeout=5):
+            if _inode(self._path) == self._inode:
+                self._set_aside()
+
     def _set_aside(self) -> None:
         """Move a damaged file out of the way, for people to look at."""
         stamp = f"damaged-{int(time.time())}-{secrets.token_hex(2)}"
@@ -252,7 +268,7 @@ def damaged(folder: Path) -> tuple[str, ...]:
 
 def _require_sound(db: sqlite3.Connection) -> None:
     if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-        raise sqlite3.DatabaseError("the file is malformed")
+        raise _DamagedError("the file is malformed")
 
 
 def _inode(path: Path) -> int:
@@ -263,7 +279,8 @@ def _inode(path: Path) -> int:
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorname", "SQLITE_CORRUPT") in ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+    name = getattr(error, "sqlite_errorname", "")
+    return isinstance(error, _DamagedError) or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
 def _packed(act: Act, now: int) -> bytes:

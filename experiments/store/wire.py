@@ -30,6 +30,7 @@ class Wire:
         self._client = client
         self._key = key
         self._connection: Any = None
+        self._home: Any = None  # the pool that the connection is from
         self._stale = False
 
     def call(self, *commands: Command) -> list[Any]:
@@ -59,10 +60,12 @@ class Wire:
         if connection is not None:
             with suppress(redis.RedisError, OSError):
                 connection.disconnect()
+            self._home.release(connection)  # a pool counts what it has given out, and refuses at some number
 
     def _connected(self) -> Any:
         if self._connection is None:
-            self._connection = self._pool().get_connection()
+            self._home = self._pool()
+            self._connection = self._home.get_connection()
         return self._connection
 
     def _pool(self) -> Any:
