@@ -59,8 +59,8 @@ class Spool:
 
 def disk(disks: Sequence[Disk]) -> Finding:
     """Free space. A ledger that cannot write stops."""
-    told = ", ".join(f"{one.what}: {size(one.free)} free" for one in disks)
-    return finding("disk", (wrong for one in disks for wrong in _full(one)), told)
+    told = dict.fromkeys(f"{one.what}: {size(one.free)} free" for one in disks)  # servers may share a disk
+    return finding("disk", (wrong for one in disks for wrong in _full(one)), ", ".join(told))
 
 
 def _full(one: Disk) -> Iterator[Wrong]:
@@ -118,7 +118,8 @@ def _day_keys(held: Mapping[int, bool], now: float, *, is_live: bool) -> Iterato
         yield make(
             f"{' and '.join(missing)} key{' is' if len(missing) == 1 else 's are'} not in the volatile store",
             "No process of Signpost is running with these stores, or none reaches the volatile store: start "
-            "`signpost serve`, or look at its log. Do not restart running processes: they hold copies.",
+            "`signpost serve`, or look at its log (if it has only just started, look again). Do not restart running "
+            "processes: they hold copies.",
         )
 
 
