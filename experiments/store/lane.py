@@ -21,7 +21,10 @@ from experiments.store.wire import Wire
 
 MOST = 250  # acts in one call: some milliseconds of the server's time, in which it does nothing else
 _BATCH = Script("row", "assign", "expose", "outcome", "batch")
-_NOT_OURS = ("OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "LOADING", "CLUSTERDOWN", "TRYAGAIN")
+_NOT_OURS = (
+    "OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "LOADING", "CLUSTERDOWN", "TRYAGAIN",
+    "can't run this command",
+)  # fmt: skip
 
 Value = TypeVar("Value")
 
@@ -121,9 +124,13 @@ class Lane:
 
 
 def _is_the_scripts(error: redis.ResponseError) -> bool:
-    """Tell an error of the script's own from a server's that takes no writes now (it may quote the script, too)."""
+    """Tell an error of the script's own from a server's that takes no writes now (it may quote the script, too).
+
+    For most of the latter redis-py has a class, and then leaves their first word out of the text.
+    """
     text = str(error)
-    return "user_script" in text and not any(word in text for word in _NOT_OURS)
+    is_plain = type(error) is redis.ResponseError
+    return is_plain and "user_script" in text and not any(word in text for word in _NOT_OURS)
 
 
 def _fields(info: object) -> dict[str, str]:
