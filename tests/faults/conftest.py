@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.servers import compiled
-from tests.faults.world import World
+pytest.register_assert_rewrite("tests.faults.load", "tests.faults.servers", "tests.faults.world")
+
+from tests.faults.servers import compiled  # noqa: E402  (after the line above)
+from tests.faults.world import World  # noqa: E402
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 ASSIGNED, SHOWN, HELP = 1, 2, 4
@@ -214,6 +214,21 @@ class Load:
             thread.start()
         return self
 
+    def reach(self, wanted: int, seconds: float = 60) -> Load:
+        """Wait until so many events have been acknowledged."""
+        return self._wait(lambda notes: notes.reached, wanted, seconds)
+
+    def reach_uncounted(self, wanted: int, seconds: float = 60) -> Load:
+        """Wait until so many warnings could not be counted."""
+        return self._wait(lambda notes: len(notes.uncounted), wanted, seconds)
+
+    def _wait(self, count: Callable[[Notes], int], wanted: int, seconds: float) -> Load:
+        end = time.monotonic() + seconds
+        while (reached := sum(count(notes) for _, notes, _ in self._works)) < wanted and not self._failed:
+            assert time.monotonic() < end, f"{reached} of {wanted} within {seconds} s"
+            time.sleep(0.01)
+        return self
+
     def stop(self, into: Notes) -> None:
         """End it and add what was noted."""
         self._stopped.set()
@@ -224,14 +239,6 @@ class Load:
         for _, notes, caller in self._works:
             caller.close()
             into.add(notes)
-
-    def reach(self, wanted: int, seconds: float = 60) -> Load:
-        """Wait until so many events have been acknowledged."""
-        end = time.monotonic() + seconds
-        while (reached := sum(notes.reached for _, notes, _ in self._works)) < wanted and not self._failed:
-            assert time.monotonic() < end, f"{reached} of {wanted} events were acknowledged within {seconds} s"
-            time.sleep(0.01)
-        return self
 
     def _work(self, work: Iterator[None]) -> None:
         try:

@@ -25,7 +25,7 @@ class Proxy:
         self.target, self.port = target, free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         self.late, self.lost, self.seconds = 0.0, 0.0, 0.0
-        self.resets = 0
+        self.lost_replies = 0
         self._links: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._flows = asyncio.Event()
@@ -102,7 +102,7 @@ class Proxy:
                 if random.random() < self.late:
                     await asyncio.sleep(self.seconds)
                 if random.random() < self.lost:
-                    self.resets += 1
+                    self.lost_replies += 1
                     break
                 writer.write(data)
                 await writer.drain()

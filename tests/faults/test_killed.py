@@ -8,7 +8,7 @@ from tests.faults.servers import until
 from tests.faults.world import World, scaled
 
 ROUNDS = scaled(3, 50)
-BATCHERS = 0
+BATCHERS = 1
 EVENTS = scaled(200, 7_000)  # acknowledged in each round before the fault
 
 

@@ -6,7 +6,7 @@ from tests.faults.world import World, scaled
 
 ROUNDS = scaled(3, 50)
 REWRITES = {"auto_aof_rewrite_min_size": "16mb"}  # so that cuts meet rewrites, too
-BATCHERS = 0
+BATCHERS = 1
 EVENTS = scaled(200, 7_000)  # acknowledged in each round before the fault
 
 
