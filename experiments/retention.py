@@ -97,10 +97,11 @@ def _forget(upkeep: Upkeep, experiments: list[Experiment], concluded: int, now: 
     settled = now - AFTER_SEALING
     wanted = max(last_sealing(experiments, settled), concluded and concluded + 1)
     done = upkeep.rewritten()
-    due = {name: server for name, server in upkeep.servers().items() if done.get(name, 0) < wanted}
-    if due:
-        _drop_rows(upkeep, experiments, min(done.get(name, 0) for name in due), settled)
-    results = {name: _rewrite(upkeep, name, server, done.get(name), now) for name, server in due.items()}
+    with upkeep.servers() as servers:
+        due = {name: server for name, server in servers.items() if done.get(name, 0) < wanted}
+        if due:
+            _drop_rows(upkeep, experiments, min(done.get(name, 0) for name in due), settled)
+        results = {name: _rewrite(upkeep, name, server, done.get(name), now) for name, server in due.items()}
     return [name for name, ok in results.items() if ok], [name for name, ok in results.items() if not ok]
 
 

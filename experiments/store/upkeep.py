@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import redis
@@ -21,6 +22,9 @@ LONGEST = 1800.0  # seconds that a file may take
 LOOK_SECONDS = 0.05
 PAGES_AT_ONCE = 200
 
+Place = tuple[str, int]
+Options = dict[str, Any]
+
 
 class Upkeep:
     """The ledger and every server that keeps a copy of it."""
@@ -28,14 +32,18 @@ class Upkeep:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    def servers(self) -> dict[str, Client]:
+    @contextmanager
+    def servers(self) -> Iterator[dict[str, Client]]:
         """Every server by name: of a cluster all nodes, else the one behind the address, and its replicas."""
         with translated():
-            if is_cluster(self.client):
-                self.client.nodes_manager.initialize()  # a replica that came since is met by no request
-                nodes = sorted(self.client.get_nodes(), key=lambda node: node.server_type != "primary")
-                return {node.name: self.client.get_redis_connection(node) for node in nodes}
-            return {"ledger": self.client, **dict(_replicas(self.client))}
+            here = {} if is_cluster(self.client) else {"ledger": self.client}
+            places, options = _replicas(self.client) if here else _nodes(self.client)
+        with ExitStack() as stack:  # connections of our own: those of requests know yesterday's nodes
+            for host, port in places:
+                pool = redis.ConnectionPool(host=host, port=port, **options)
+                stack.callback(pool.disconnect)
+                here[f"{host}:{port}"] = redis.Redis(connection_pool=pool)
+            yield here
 
     def rewritten(self) -> dict[str, int]:
         """When each server's file was rewritten last, in unix seconds."""
@@ -92,12 +100,20 @@ def _settled(server: Client) -> dict[str, Any]:
         time.sleep(LOOK_SECONDS)
 
 
-def _replicas(primary: Client) -> Iterator[tuple[str, Client]]:
+def _nodes(cluster: Client) -> tuple[list[Place], Options]:
+    """All nodes of a cluster, masters first, as it says now; and how its client reaches them."""
+    parts = list(cluster.cluster_slots().values())
+    found = [part["primary"] for part in parts] + [replica for part in parts for replica in part["replicas"]]
+    options = {name: value for name, value in cluster.get_connection_kwargs().items() if name not in ("host", "port")}
+    return list(dict.fromkeys((str(one[0]), int(one[1])) for one in found)), options
+
+
+def _replicas(primary: Client) -> tuple[list[Place], Options]:
     """Replicas under the addresses by which their primary knows them, with our own credentials."""
     pool, told = primary.connection_pool, primary.info("replication")
     options = {name: value for name, value in pool.connection_kwargs.items() if name not in ("path", "host", "port")}
-    kind = redis.SSLConnection if issubclass(pool.connection_class, redis.SSLConnection) else redis.Connection
-    for number in range(told.get("connected_slaves", 0)):
-        host, port = told[f"slave{number}"]["ip"], told[f"slave{number}"]["port"]
-        own = redis.ConnectionPool(connection_class=kind, host=host, port=port, **options)
-        yield f"{host}:{port}", redis.Redis.from_pool(own)
+    secure = issubclass(pool.connection_class, redis.SSLConnection)
+    options["connection_class"] = redis.SSLConnection if secure else redis.Connection
+    found = [told.get(f"slave{number}", {}) for number in range(told.get("connected_slaves", 0))]
+    # A backup that is being made looks like a replica without a port.
+    return [(str(one["ip"]), int(one["port"])) for one in found if int(one.get("port", 0))], options

@@ -23,7 +23,7 @@ from experiments.results import result
 from experiments.retention import AFTER_SEALING, FOLD_AFTER, PAUSE, PAUSE_AFTER_FAILURE, Retained, look, retain
 from experiments.store import folding, keys
 from experiments.store.upkeep import Upkeep, rewrite
-from tests.conftest import DURABLE, FORGETFUL, _free_ports, _old_redis, _served, _system_redis
+from tests.conftest import DURABLE, FORGETFUL, _clustered, _free_ports, _old_redis, _served, _system_redis, _until
 
 FIRST = 20_781
 NOON = FIRST * DAY + 12 * HOUR
@@ -231,6 +231,29 @@ def test_what_is_refused_is_told_and_tried_again(start_server, world_on, definit
         "append-only file of ledger rewritten at 2026-11-26T07:05:00Z (last time: never)",
         "append-only file of ledger rewritten at 2026-11-27T06:05:00Z (last time: 2026-11-26T07:05:00Z)",
     ]
+
+
+def test_a_node_that_is_away_keeps_no_other_one_waiting(open_store, make_world, definition, volatile_server, caplog):
+    """And is not forgotten: as soon as it is back, its file is rewritten."""
+    with volatile_server.client() as client:
+        client.flushall()
+    with ExitStack() as stack:
+        cluster = stack.enter_context(_clustered())
+        clients = [stack.enter_context(server.client()) for server in cluster.servers]
+        world = make_world(open_store(cluster.url, volatile_server.url))
+        play(world, definition, tags=("0", "1", "2"))
+        soon(lambda: all(knows_the_replicas(client) for client in clients), "the news of the replicas at every node")
+        away = cluster.servers[-1]
+        name = away.url.removeprefix("redis://")
+        away.stop()
+        found = retain(world.runtime, DUE)
+        assert (len(found.rewritten), found.failed) == (5, (name,))
+        with (away.folder / "log").open("ab") as log:
+            away.process = subprocess.Popen(away.process.args, stdout=log, stderr=log)
+        _until(lambda: clients[-1].info("replication")["master_link_status"] == "up", "the replica's return")
+        soon(lambda: all(knows_the_replicas(client) for client in clients), "the news of its return")
+        assert retain(world.runtime, DUE + HOUR) == Retained(rewritten=(name,))
+    assert f"append-only file of {name} not rewritten (last time: never): " in caplog.text
 
 
 @pytest.fixture
