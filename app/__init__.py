@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import Any
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -22,6 +23,14 @@ from experiments.store.spool import Spool
 LARGEST_BODY = 8 * 1024
 
 
+class Signpost(Flask):
+    """Flask without what no view here needs."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Views are plain functions; Flask would look at each of them anew in every request."""
+        return func
+
+
 def create_app(
     settings: Settings,
     *,
@@ -30,7 +39,7 @@ def create_app(
     clock: Callable[[], float] = time.time,
 ) -> Flask:
     """Put the application together. Waits for no store: what cannot be read now is read later."""
-    app = Flask("app")
+    app = Signpost("app")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     directory = load_help(settings.help_file)

@@ -34,7 +34,7 @@ class Caller:
 
 def server_key(runtime: Runtime, now: float) -> ApiKey | None:
     """The partner's key if one is sent, None for browsers. Raises AccessError for a wrong one."""
-    text = request.headers.get("Authorization")
+    text = request.environ.get("HTTP_AUTHORIZATION")
     if text is None:
         return None
     scheme, _, secret = text.partition(" ")

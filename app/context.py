@@ -24,6 +24,12 @@ class Context:
         return int(self.clock())
 
     @property
+    def base(self) -> tuple[str | None, ...]:
+        """What `base_url` is made of: as good to compare, and made faster."""
+        own = self.settings.public_url
+        return (own,) if own else (request.scheme, request.environ.get("HTTP_HOST"))
+
+    @property
     def base_url(self) -> str:
         """Address that links start with, without a slash at the end."""
         return self.settings.public_url or request.host_url.rstrip("/")

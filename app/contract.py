@@ -21,17 +21,22 @@ from experiments.reading import load_json
 from experiments.violations import violations_of
 
 Body = TypeVar("Body", bound=BaseModel)
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a view promises; `gives` maps a status to a model, or to a media type for other bodies."""
+    """What a view promises; `gives` maps a status to a model, or to a media type for other bodies.
+
+    `items`: the body is many of these, which the view reads itself.
+    """
 
     summary: str
     takes: type[BaseModel] | None
     gives: Mapping[int, type[BaseModel] | str]
     problems: tuple[str, ...]
     voice: str
+    items: type[BaseModel] | None = None
 
 
 def contract(
@@ -41,6 +46,7 @@ def contract(
     gives: Mapping[int, type[BaseModel] | str],
     problems: tuple[str, ...] = (),
     voice: str = "anyone",
+    items: type[BaseModel] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a view's contract; the parsed body is its first argument."""
 
@@ -49,7 +55,7 @@ def contract(
         def wrapper(**path: Any) -> Any:
             return view(read(takes), **path) if takes else view(**path)
 
-        wrapper.contract = Contract(summary, takes, gives, problems, voice)  # type: ignore[attr-defined]
+        wrapper.contract = Contract(summary, takes, gives, problems, voice, items)  # type: ignore[attr-defined]
         return wrapper
 
     return decorate
@@ -82,5 +88,9 @@ def _own(found: tuple[Violation, ...]) -> tuple[Violation, ...]:
 
 def reply(payload: Mapping[str, Any] | list[Any], status: int = 200) -> Response:
     """JSON that is never cached and never holds NaN."""
-    text = json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return json_text(_JSON.encode(payload), status)
+
+
+def json_text(text: str, status: int = 200) -> Response:
+    """JSON that is rendered already."""
     return Response(utf_8(text), status, content_type="application/json", headers={"Cache-Control": "no-store"})

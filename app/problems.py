@@ -32,7 +32,9 @@ KINDS: dict[str, Kind] = {
     # the body and its fields
     "malformed-json": Kind(400, "Malformed JSON", "Send one JSON object in UTF-8."),
     "malformed-yaml": Kind(400, "Malformed YAML", "Correct the line that is named."),
-    "body-too-large": Kind(413, "Body too large", "Send at most 8 KiB (experiments: 1 MiB)."),
+    "body-too-large": Kind(
+        413, "Body too large", "Send at most 8 KiB (events: 4 MiB and 10 000 items; experiments: 1 MiB)."
+    ),
     "unknown-field": Kind(422, "Unknown field", "Remove the field or correct its spelling."),
     "missing-field": Kind(422, "Missing field", "Add the field."),
     "wrong-type": Kind(422, "Wrong type", "Use the type that the schema names."),
@@ -46,6 +48,8 @@ KINDS: dict[str, Kind] = {
     "unknown-variant": Kind(422, "Unknown variant", "Use a variant of the experiment."),
     "channels-not-allowed": Kind(422, "Channel not allowed here", "Only help_sought has channels."),
     "outcome-needs-session": Kind(422, "Outcome needs sessions", "repeat_trigger needs 'unit: session'."),
+    "in-future": Kind(422, "In the future", "Set the clock of your server; nothing was counted."),
+    "not-running": Kind(409, "Not running", "Nothing: the version had been stopped by then."),
     # the experiment's document
     "weights-do-not-sum": Kind(422, "Weights do not sum", "Make the weights sum to exactly 10000 basis points."),
     "missing-control": Kind(422, "Missing control", "Mark exactly one variant with 'control: true'."),

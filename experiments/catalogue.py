@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from experiments.access import ApiKey
 from experiments.errors import InvalidInput
@@ -24,7 +25,10 @@ from experiments.store.rows import mask
 
 @dataclass(frozen=True)
 class Live:
-    """A version that takes outcomes (running, suspended or stopped), with what a request needs at hand."""
+    """A version that takes outcomes (running, suspended or stopped), with what a request needs at hand.
+
+    `decided` is for `recording`: what it has made of the definition so far.
+    """
 
     experiment: str
     version: Version
@@ -32,6 +36,7 @@ class Live:
     terms: Terms
     locales: tuple[str, ...]
     tags: tuple[str, ...]
+    decided: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

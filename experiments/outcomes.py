@@ -56,48 +56,77 @@ def open_token(runtime: Runtime, token: str, purpose: Purpose, partner: int | No
     return grant, live
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An act to be written, and the receipt if that is known beforehand: of what may enter no arm."""
+
+    act: acts.Act
+    receipt: Receipt | None = None
+
+    def answered(self, told: acts.Told | None) -> Receipt:
+        """What became of it; `told` None: it is in the spool. Raises OutcomeRefused."""
+        return self.receipt or receipt_of(told)
+
+
 def expose(runtime: Runtime, token: str, partner: int | None, now: int) -> Receipt:
     """Count that the message was shown. Raises TokenError (also when older than 60 minutes), StoreUnavailable."""
+    report = exposure_report(runtime, token, partner, now)
+    return report.answered(runtime.write(report.act, now))
+
+
+def exposure_report(runtime: Runtime, token: str, partner: int | None, now: int) -> Report:
+    """The exposure of a token as it is to be written. Raises TokenError."""
     grant, live = open_token(runtime, token, "unit", partner, now)
     if now - grant.issued > EXPOSURE_SECONDS:
         raise TokenError("a token confirms an exposure for 60 minutes only", code="token-expired", pointer="/token")
-    apart = _apart(runtime, live, grant, "exposed", now)
-    if apart:
+    apart = _apart(live, grant, "exposed", now)
+    if apart is not None:
         return apart
     slot = slot_of(runtime, live, grant.shard, grant.day, grant.pseudonym, now)
-    act = acts.expose(
-        slot, live.terms, now=now, word=_row(grant).word(), issued=grant.issued, by_partner=partner is not None
+    return Report(
+        acts.expose(
+            slot, live.terms, now=now, word=_row(grant).word(), issued=grant.issued, by_partner=partner is not None
+        )
     )
-    return _receipt(runtime.write(act, now))
 
 
 def outcome_by_token(
     runtime: Runtime, token: str, event: Event, partner: int | None, now: int, *, purpose: Purpose = "unit"
 ) -> Receipt:
     """Count an outcome. Raises TokenError, OutcomeRefused, InvalidInput, StoreUnavailable."""
+    report = outcome_report(runtime, token, event, partner, now, purpose=purpose)
+    return report.answered(runtime.write(report.act, now))
+
+
+def outcome_report(
+    runtime: Runtime, token: str, event: Event, partner: int | None, now: int, *, purpose: Purpose = "unit"
+) -> Report:
+    """The outcome of a token as it is to be written. Raises TokenError, OutcomeRefused, InvalidInput."""
     grant, live = open_token(runtime, token, purpose, partner, now)
-    return _outcome(runtime, grant, live, event, event.bit(), now)
+    return _report(runtime, grant, live, event, event.bit(), now)
 
 
 def young_people_help(runtime: Runtime, grant: Grant, live: Live, now: int) -> Receipt:
     """Count, apart from every outcome of the plan, that a resource for young people was followed."""
     event = Event("young_people", None, "reported", now)
-    return _outcome(runtime, grant, live, event, YOUNG_PEOPLE_BIT, now)
+    report = _report(runtime, grant, live, event, YOUNG_PEOPLE_BIT, now)
+    return report.answered(runtime.write(report.act, now))
 
 
-def _outcome(runtime: Runtime, grant: Grant, live: Live, event: Event, bit: int, now: int) -> Receipt:
-    _check(live, event, now)
+def _report(runtime: Runtime, grant: Grant, live: Live, event: Event, bit: int, now: int) -> Report:
+    require_possible(live, event, now)
     if event.at < grant.issued - STEP_SECONDS:
         raise OutcomeRefused("the outcome happened before the message was shown")
-    apart = _apart(runtime, live, grant, event.outcome, now)
-    if apart:
+    apart = _apart(live, grant, event.outcome, now)
+    if apart is not None:
         return apart
     slot = slot_of(runtime, live, grant.shard, grant.day, grant.pseudonym, now)
-    act = acts.outcome(
-        [slot], live.terms, at=event.at, bit=bit, what=event.outcome, word=_row(grant).word(), issued=grant.issued,
-        by_partner=event.tier == "attested",
+    return Report(
+        acts.outcome(
+            [slot], live.terms, at=event.at, bit=bit, what=event.outcome, word=_row(grant).word(), issued=grant.issued,
+            by_partner=event.tier == "attested",
+        )
     )  # fmt: skip
-    return _receipt(runtime.write(act, now))
 
 
 def outcome_by_session(runtime: Runtime, experiment: str, session: str, event: Event, now: int) -> Receipt:
@@ -105,14 +134,14 @@ def outcome_by_session(runtime: Runtime, experiment: str, session: str, event: E
     versions = runtime.catalogue.snapshot.versions(experiment)
     if not versions:
         raise InvalidInput("no such experiment takes outcomes", code="unknown-experiment", pointer="/experiment")
-    _check(versions[0], event, now)
+    require_possible(versions[0], event, now)
     bit, name = event.bit(), session_bytes(session)
     waiting: acts.Act | None = None
     for live in reversed(versions):
         unit = Unit(live, assignment.draw(live.key, name).unit, now)
         act = acts.outcome(unit.slots(runtime), live.terms, at=event.at, bit=bit, what=event.outcome, by_partner=True)
         waiting = act._replace(otherwise=waiting)
-    return _receipt(_first_that_knows(runtime, waiting, now))
+    return receipt_of(_first_that_knows(runtime, waiting, now))
 
 
 def _first_that_knows(runtime: Runtime, act: acts.Act | None, now: int) -> acts.Told | None:
@@ -123,7 +152,8 @@ def _first_that_knows(runtime: Runtime, act: acts.Act | None, now: int) -> acts.
     return told
 
 
-def _check(live: Live, event: Event, now: int) -> None:
+def require_possible(live: Live, event: Event, now: int) -> None:
+    """Raise InvalidInput for an outcome that cannot have happened."""
     if event.at > now + CLOCK_SKEW:
         raise InvalidInput("occurred_at lies in the future", pointer="/occurred_at")
     if event.outcome == "repeat_trigger" and live.version.definition.unit != "session":
@@ -132,20 +162,22 @@ def _check(live: Live, event: Event, now: int) -> None:
         )
 
 
-def _apart(runtime: Runtime, live: Live, grant: Grant, what: str, now: int) -> Receipt | None:
-    """Count what may enter no arm: of an assignment that was not written, or after the day was sealed."""
-    why: Receipt | None = "uncounted" if grant.uncounted else "late" if live.version.is_sealed(grant.day, now) else None
-    if why is not None:
-        kind = "outage" if grant.uncounted else "late"
-        runtime.write(acts.apart(live.tags[grant.shard], f"{kind}.{what}"), now)
-    return why
+def _apart(live: Live, grant: Grant, what: str, now: int) -> Report | None:
+    """What may enter no arm: of an assignment that was not written, or after the day was sealed."""
+    tag = live.tags[grant.shard]
+    if grant.uncounted:
+        return Report(acts.apart(tag, f"outage.{what}"), "uncounted")
+    if live.version.is_sealed(grant.day, now):
+        return Report(acts.apart(tag, f"late.{what}"), "late")
+    return None
 
 
 def _row(grant: Grant) -> Row:
     return Row(grant.variant, grant.phase, grant.surface, grant.stratum)
 
 
-def _receipt(told: acts.Told | None) -> Receipt:
+def receipt_of(told: acts.Told | None) -> Receipt:
+    """The receipt of an outcome or exposure; None: it is in the spool. Raises OutcomeRefused."""
     if told is None:
         return "spooled"
     code = told.code

@@ -91,7 +91,7 @@ class _Twice(dict[str, Any]):
 def load_json(text: bytes | str) -> Any:
     """Return the document, or raise InvalidInput; NaN, infinities and double keys are errors."""
     try:
-        document = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
+        document = _DECODER.decode(text.decode(json.detect_encoding(text)) if isinstance(text, bytes) else text)
         _refuse_twice(document, [])
     except (ValueError, RecursionError) as error:
         where = f" at position {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
@@ -126,3 +126,7 @@ def _float(text: str) -> float:
 
 def _constant(name: str) -> Any:
     raise ValueError(name)
+
+
+# Made once: a decoder of one's own takes longer to make than most bodies take to read.
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)

@@ -7,8 +7,8 @@ pseudonym under a key that is gone when the day is sealed.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from experiments import assignment
 from experiments.catalogue import Live
@@ -53,8 +53,8 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
-    """The answer to a request: always a message. `grant` is None with the fallback."""
+class Decided:
+    """What everybody gets who is assigned alike. `rendered` is for those who show it: what they made of it."""
 
     experiment: str | None
     version: int | None
@@ -62,12 +62,56 @@ class Assignment:
     variant: str | None
     in_experiment: bool
     reason: str | None
-    receipt: Receipt | None
     propensity: float | None
-    session: str | None
-    grant: Grant | None
     shown: Shown
     resources: tuple[HelpResource, ...]
+    rendered: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The answer to a request: always a message. `grant` is None with the fallback, `session` is one we minted."""
+
+    decided: Decided
+    receipt: Receipt | None = None
+    session: str | None = None
+    grant: Grant | None = None
+
+    @property
+    def experiment(self) -> str | None:
+        return self.decided.experiment
+
+    @property
+    def version(self) -> int | None:
+        return self.decided.version
+
+    @property
+    def phase(self) -> int | None:
+        return self.decided.phase
+
+    @property
+    def variant(self) -> str | None:
+        return self.decided.variant
+
+    @property
+    def in_experiment(self) -> bool:
+        return self.decided.in_experiment
+
+    @property
+    def reason(self) -> str | None:
+        return self.decided.reason
+
+    @property
+    def propensity(self) -> float | None:
+        return self.decided.propensity
+
+    @property
+    def shown(self) -> Shown:
+        return self.decided.shown
+
+    @property
+    def resources(self) -> tuple[HelpResource, ...]:
+        return self.decided.resources
 
 
 def assign(runtime: Runtime, asked: Asked, now: int) -> Assignment:
@@ -177,22 +221,31 @@ def _answer(
         reason = "arm-closed" if known.closed else "out-of-traffic"
         found = fallback(runtime, surface, asked.locale, reason, live)
         return replace(found, session=minted, receipt=known.receipt)
-    version = live.version
-    variant = version.definition.variants[row.variant]
-    default = runtime.fallbacks.of(surface).help
-    # Another process may know of a newer phase already, and have written the row in it.
-    phase = next((p for p in version.phases if p.number == row.phase), version.phase)
     grant = Grant(
-        version_id=version.id, partner=asked.partner, shard=unit.shard, day=known.day, pseudonym=known.pseudonym,
+        version_id=live.version.id, partner=asked.partner, shard=unit.shard, day=known.day, pseudonym=known.pseudonym,
         variant=row.variant, phase=row.phase, surface=row.surface, stratum=row.stratum, issued=unit.now,
         uncounted=known.receipt == "uncounted",
     )  # fmt: skip
-    return Assignment(
-        experiment=live.experiment, version=version.number, phase=row.phase, variant=variant.key,
-        in_experiment=True, reason=None, receipt=known.receipt, propensity=phase.shares()[row.variant],
-        session=minted, grant=grant, shown=_shown(runtime, variant.messages[locale], locale),
-        resources=_resources(runtime, version.definition.help) or _resources(runtime, default),
-    )  # fmt: skip
+    return Assignment(_decided(runtime, live, row, surface, locale), known.receipt, minted, grant)
+
+
+def _decided(runtime: Runtime, live: Live, row: Row, surface: str, locale: str) -> Decided:
+    """Made once for each version, phase, variant, surface and locale; a new definition has a `live` of its own."""
+    at = (row.phase, row.variant, surface, locale)
+    found: Decided | None = live.decided.get(at)
+    if found is None:
+        version = live.version
+        variant = version.definition.variants[row.variant]
+        # Another process may know of a newer phase already, and have written the row in it.
+        phase = next((p for p in version.phases if p.number == row.phase), version.phase)
+        found = live.decided[at] = Decided(
+            experiment=live.experiment, version=version.number, phase=row.phase, variant=variant.key,
+            in_experiment=True, reason=None, propensity=phase.shares()[row.variant],
+            shown=_shown(runtime, variant.messages[locale], locale),
+            resources=_resources(runtime, version.definition.help)
+            or _resources(runtime, runtime.fallbacks.of(surface).help),
+        )  # fmt: skip
+    return found
 
 
 def _shown(runtime: Runtime, message: Message, locale: str) -> Shown:
@@ -213,12 +266,13 @@ def fallback(
     adopted = runtime.catalogue.snapshot.adopted.get(surface or "")
     messages = adopted or {tag: default.messages[tag] for tag in default.served()}
     locale = match(wanted, tuple(messages)) or next(iter(messages))
-    return Assignment(
+    decided = Decided(
         experiment=live.experiment if live else None, version=live.version.number if live else None,
         phase=live.version.phase.number if live else None, variant=None, in_experiment=False, reason=reason,
-        receipt=None, propensity=None, session=None, grant=None, shown=_shown(runtime, messages[locale], locale),
+        propensity=None, shown=_shown(runtime, messages[locale], locale),
         resources=_resources(runtime, default.help),
     )  # fmt: skip
+    return Assignment(decided)
 
 
 def _overridden(runtime: Runtime, live: Live, asked: Asked) -> Assignment:
@@ -230,7 +284,8 @@ def _overridden(runtime: Runtime, live: Live, asked: Asked) -> Assignment:
         raise InvalidInput(f"there is no such variant; there are: {known}", code="unknown-variant", pointer="/override")
     locale = match(asked.locale, tuple(variant.messages)) or next(iter(variant.messages))
     found = fallback(runtime, asked.surface, asked.locale, "override", live)
-    return replace(
-        found, variant=variant.key, shown=_shown(runtime, variant.messages[locale], locale),
-        resources=_resources(runtime, definition.help),
+    decided = replace(
+        found.decided, variant=variant.key, shown=_shown(runtime, variant.messages[locale], locale),
+        resources=_resources(runtime, definition.help), rendered={},
     )  # fmt: skip
+    return Assignment(decided)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from experiments.catalogue import Catalogue, Live
@@ -95,6 +96,21 @@ class Runtime:
             self.spool.keep([act], now)
             return None
 
+    def write_all(self, acts: Sequence[Act], now: int) -> Sequence[Told | StoreUnavailable | None]:
+        """Write acts of one shard together; an answer for each, as `write` gives it, or why it has nowhere to go."""
+        try:
+            told: Sequence[Told | StoreUnavailable] = self.store.ledger.write_all(acts)
+        except StoreUnavailable as error:
+            told = [error] * len(acts)
+        left = [act for act, one in zip(acts, told, strict=True) if isinstance(one, StoreUnavailable)]
+        if not left or self.spool is None:
+            return told
+        try:
+            self.spool.keep(left, now)
+        except StoreUnavailable as error:
+            return [error if isinstance(one, StoreUnavailable) else one for one in told]
+        return [None if isinstance(one, StoreUnavailable) else one for one in told]
+
     def day_key(self, day: int, now: float) -> bytes:
         """The day's key. One that replaces a lost key is noted with every experiment that has units of the day."""
         key = self.day_keys.key(day, now)
@@ -149,5 +165,5 @@ class Runtime:
     def _wanted_pages(self, live: Live, tag: str, day: int) -> int:
         """Pages of about 100 rows when the day is like yesterday; five times as many units still stay compact."""
         if live.version.started is None or day <= day_of(live.version.started):
-            return FIRST_DAY_PAGES
+            return max(LEAST_PAGES, FIRST_DAY_PAGES // len(live.tags))
         return max(LEAST_PAGES, -(-self.store.ledger.units_on(tag, day - 1) // ROWS_PER_PAGE))

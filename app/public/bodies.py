@@ -17,6 +17,7 @@ Token = Annotated[str, Field(min_length=1, max_length=512, description="from the
 
 
 LONGEST_TAG = 64
+TAG = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$"
 
 
 def _bytes_of(session: str | None) -> str | None:
@@ -38,6 +39,12 @@ def _moment(value: Any) -> int | dt.datetime | None:
     return found
 
 
+def _seconds(moment: int | dt.datetime | None, now: int) -> int:
+    if isinstance(moment, dt.datetime):
+        return int(moment.timestamp())
+    return now if moment is None else moment
+
+
 class Body(BaseModel):
     """A request: unknown fields are errors, nothing is coerced."""
 
@@ -50,9 +57,7 @@ class AssignmentRequest(Body):
     surface: Short | None = None
     experiment: Short | None = None
     session: Session | None = None
-    locale: Annotated[str, Field(max_length=LONGEST_TAG, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$")] | None = (
-        None
-    )
+    locale: Annotated[str, Field(max_length=LONGEST_TAG, pattern=TAG)] | None = None
     stratum: Short | None = None
     expose: bool = Field(default=False, description="true when the message is shown with this very reply")
     request_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
@@ -152,9 +157,64 @@ class OutcomeRequest(Body):
 
     def at(self, now: int) -> int:
         """When it happened, in unix seconds."""
-        if isinstance(self.occurred_at, dt.datetime):
-            return int(self.occurred_at.timestamp())
-        return now if self.occurred_at is None else self.occurred_at
+        return _seconds(self.occurred_at, now)
+
+
+class EventItem(Body):
+    """One of many: an exposure or an outcome, by token, or by the unit that a server assigned itself."""
+
+    event: Literal["exposure", "outcome"]
+    token: Token | None = None
+    experiment: Short | None = None
+    version: Annotated[int, Field(ge=1)] | None = Field(default=None, description="absent: the newest")
+    unit: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = Field(
+        default=None, description="bytes 8 to 24 of the session's hash, in hexadecimal"
+    )
+    variant: Short | None = None
+    phase: Annotated[int, Field(ge=0, le=1023)] | None = None
+    surface: Short | None = None
+    stratum: Short | None = None
+    locale: Annotated[str, Field(max_length=LONGEST_TAG, pattern=TAG)] | None = None
+    outcome: OutcomeKind | None = None
+    channel: Channel | None = None
+    occurred_at: int | dt.datetime | None = Field(default=None, description="unix seconds or RFC 3339")
+
+    _occurred_at = field_validator("occurred_at", mode="plain", json_schema_input_type=int | dt.datetime | None)(
+        _moment
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> EventItem:
+        by_unit = self.experiment is not None and self.unit is not None
+        if (self.token is None) != by_unit or (self.token is not None and (self.experiment or self.unit)):
+            raise ValueError("send either 'token', or 'experiment' and 'unit'")
+        if (self.event == "outcome") != (self.outcome is not None):
+            raise ValueError("'outcome' says what happened, in an outcome only")
+        if by_unit and self.occurred_at is None:
+            raise ValueError("'occurred_at' is required with 'unit'")
+        if by_unit and self.event == "exposure" and (self.variant is None or self.phase is None):
+            raise ValueError("an exposure by 'unit' needs 'variant' and 'phase'")
+        return self
+
+    def at(self, now: int) -> int:
+        """When it happened, in unix seconds."""
+        return _seconds(self.occurred_at, now)
+
+
+class EventReply(BaseModel):
+    """What became of one item; a refused one says why, as a problem does."""
+
+    receipt: Literal["recorded", "already", "spooled", "uncounted", "late", "crossed", "refused"]
+    type: str | None = None
+    title: str | None = None
+    detail: str | None = None
+    pointer: str | None = Field(default=None, description="JSON pointer from the whole body, beginning with the index")
+
+
+class EventsReply(BaseModel):
+    """A receipt for each item, in order."""
+
+    receipts: list[EventReply]
 
 
 class ReceiptReply(BaseModel):

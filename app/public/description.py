@@ -88,7 +88,7 @@ def _contracts(app: Flask) -> list[tuple[str, str, Contract]]:
 
 
 def _components(spec: APISpec, contracts: list[Contract]) -> None:
-    models = {m for c in contracts for m in (c.takes, *c.gives.values()) if isinstance(m, type)}
+    models = {m for c in contracts for m in (c.takes, c.items, *c.gives.values()) if isinstance(m, type)}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, schema = models_json_schema(
         [(model, "validation") for model in ordered], ref_template="#/components/schemas/{model}"
@@ -111,10 +111,17 @@ def _operation(path: str, found: Contract) -> dict[str, Any]:
         schema = {"$ref": f"#/components/schemas/{found.takes.__name__}"}
         kinds = ("application/json", "text/plain")
         operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}
+    if found.items is not None:
+        operation["requestBody"] = {"required": True, "content": _many(found.items)}
     for status, codes in sorted(_by_status((*found.problems, "internal")).items()):
         known = operation["responses"].get(str(status))
         operation["responses"][str(status)] = known or _problem(codes)
     return operation
+
+
+def _many(model: type[BaseModel]) -> dict[str, Any]:
+    item = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"application/json": {"schema": {"type": "array", "items": item}}, "application/x-ndjson": {"schema": item}}
 
 
 def _parameters(path: str) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@ Never a label that names an experiment, a variant, an outcome or a channel.
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Blueprint, Flask, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -21,8 +23,18 @@ DAY_KEY_RESETS = Gauge("signpost_day_key_resets", "Day keys lost in the middle o
 blueprint = Blueprint("metrics", __name__)
 
 
-def count_receipt(act: str, receipt: str) -> None:
-    RECEIPTS.labels(act, receipt).inc()
+@cache
+def _receipts(act: str, receipt: str) -> Counter:
+    return RECEIPTS.labels(act, receipt)
+
+
+@cache
+def _requests(route: str, status: int) -> Counter:
+    return REQUESTS.labels(route, str(status))
+
+
+def count_receipt(act: str, receipt: str, number: int = 1) -> None:
+    _receipts(act, receipt).inc(number)
 
 
 def register(app: Flask) -> None:
@@ -31,7 +43,7 @@ def register(app: Flask) -> None:
     @app.after_request
     def _count(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "unknown"
-        REQUESTS.labels(route, str(response.status_code)).inc()
+        _requests(route, response.status_code).inc()
         return response
 
 

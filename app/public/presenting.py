@@ -1,40 +1,54 @@
-"""From an assignment to what is sent: as JSON, and as the fields of the script-free page."""
+"""From an assignment to what is sent: as JSON, and as the fields of the script-free page.
+
+What is the same for everybody who is assigned alike is rendered once, and again every minute because help opens and
+closes. What differs (receipt, a minted session, tokens) is put in its place.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from typing import Any
 
 from app.context import Context
 from experiments.directory import Offer, offers
-from experiments.recording import Assignment, Shown
+from experiments.recording import Assignment, Decided, Shown
+from experiments.tokens import Grant
+
+MINUTE = 60
+MOST_RENDERED = 16  # of one kind: a `Host` header is anybody's choice
+# Private use characters stand where parts differ; JSON text that holds one by chance is rendered whole instead.
+_RECEIPT, _SESSION, _TOKEN, _GO = _PLACES = "\ue000\ue001\ue002\ue003"
+_SPLIT = re.compile(f'"?([{_PLACES[:3]}])"?|({_GO})')
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def as_text(found: Assignment, context: Context) -> str:
+    """The body of `AssignmentReply` as JSON."""
+    if found.grant is None:
+        return _JSON.encode(as_json(found, context))
+    parts = _rendered(found.decided, context)
+    if parts is None:
+        return _JSON.encode(as_json(found, context))
+    own = {
+        _RECEIPT: _JSON.encode(found.receipt),
+        _SESSION: _JSON.encode(found.session),
+        _TOKEN: f'"{_sealed(found.grant, "unit", context)}"',
+        _GO: _sealed(found.grant, "go", context),
+    }
+    return "".join([own.get(part, part) for part in parts])
 
 
 def as_json(found: Assignment, context: Context) -> dict[str, Any]:
     """The body of `AssignmentReply`."""
-    sealer = context.runtime.keyring.sealer
-    return {
-        "experiment": found.experiment,
-        "version": found.version,
-        "phase": found.phase,
-        "variant": found.variant,
-        "in_experiment": found.in_experiment,
-        "reason": found.reason,
-        "receipt": found.receipt,
-        "propensity": found.propensity,
-        "session": found.session,
-        "token": sealer.seal(found.grant, "unit") if found.grant else None,
-        **warning(found, context),
-    }
+    token = _sealed(found.grant, "unit", context) if found.grant else None
+    return _document(found.decided, found.receipt, found.session, token) | warning(found, context)
 
 
 def warning(found: Assignment, context: Context) -> dict[str, Any]:
     """`message` and `help`: what every answer to a request for a warning carries, problems included."""
-    go = None
-    if found.grant is not None:
-        go = f"{context.base_url}/v1/go/{context.runtime.keyring.sealer.seal(found.grant, 'go')}"
-    offered = offers(found.resources, found.shown.locale, context.now)
-    return {"message": message(found.shown), "help": [_help(offer, go, found.shown.locale) for offer in offered]}
+    return _warning(found.decided, _sealed(found.grant, "go", context) if found.grant else None, context)
 
 
 def message(shown: Shown) -> dict[str, Any]:
@@ -48,7 +62,54 @@ def message(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _help(offer: Offer, go: str | None, locale: str) -> dict[str, Any]:
+def _rendered(decided: Decided, context: Context) -> list[str] | None:
+    """The reply in parts: fixed text, and between it the places of what differs."""
+    at = (context.base, context.now // MINUTE)
+    parts: list[str] | None = decided.rendered.get(at)
+    if parts is None:
+        if len(decided.rendered) >= MOST_RENDERED:
+            decided.rendered.clear()
+        parts = decided.rendered[at] = _parts(decided, context)
+    return parts or None
+
+
+def _parts(decided: Decided, context: Context) -> list[str]:
+    plain = _JSON.encode(_warning(decided, None, context))
+    if any(place in plain for place in _PLACES):
+        return []
+    whole = _document(decided, _RECEIPT, _SESSION, _TOKEN) | _warning(decided, _GO, context)
+    return [part for part in _SPLIT.split(_JSON.encode(whole)) if part]
+
+
+def _document(decided: Decided, receipt: str | None, session: str | None, token: str | None) -> dict[str, Any]:
+    return {
+        "experiment": decided.experiment,
+        "version": decided.version,
+        "phase": decided.phase,
+        "variant": decided.variant,
+        "in_experiment": decided.in_experiment,
+        "reason": decided.reason,
+        "receipt": receipt,
+        "propensity": decided.propensity,
+        "session": session,
+        "token": token,
+    }
+
+
+def _warning(decided: Decided, go: str | None, context: Context) -> dict[str, Any]:
+    link = f"{context.base_url}/v1/go/{go}" if go else None
+    offered = offers(decided.resources, decided.shown.locale, context.now)
+    return {
+        "message": message(decided.shown),
+        "help": [_help(offer, link, decided.shown.locale) for offer in offered],
+    }
+
+
+def _sealed(grant: Grant, purpose: Any, context: Context) -> str:
+    return context.runtime.keyring.sealer.seal(grant, purpose)
+
+
+def _help(offer: Offer, link: str | None, locale: str) -> dict[str, Any]:
     fields = dataclasses.asdict(offer)
     address = fields.pop("address")
-    return {**fields, "href": f"{go}/{offer.resource}/{offer.channel}?locale={locale}" if go else address}
+    return {**fields, "href": f"{link}/{offer.resource}/{offer.channel}?locale={locale}" if link else address}
