@@ -15,6 +15,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SMALL_BODY = 8 * 1024  # bytes; read ahead, so that who runs need not stop to read
+PIECE = 64 * 1024  # bytes, of a body that does not say how long it is
 
 
 class Places:
@@ -63,27 +64,32 @@ class Entrance:
 
     def _body(self, environ: WSGIEnvironment) -> io.BytesIO | _Body:
         """A small body as a whole; a large one, or of unknown length, is left to whoever wants it, or refuses it."""
-        length = environ.get("CONTENT_LENGTH") or ("" if "HTTP_TRANSFER_ENCODING" in environ else "0")
-        if length.isdecimal() and int(length) <= SMALL_BODY:
-            return io.BytesIO(environ["wsgi.input"].read(int(length)))
-        return _Body(environ["wsgi.input"], self._places)
+        unknown = "HTTP_TRANSFER_ENCODING" in environ
+        length = PIECE if unknown else int(environ.get("CONTENT_LENGTH") or 0)
+        if length <= SMALL_BODY:
+            return io.BytesIO(environ["wsgi.input"].read(length))
+        return _Body(environ["wsgi.input"], length, self._places)
 
 
 class _Body(io.RawIOBase):
-    """A body that is still coming. Who waits for a piece of it gives up the place meanwhile."""
+    """A body that is still coming. Who asks for it has accepted its length, and has no place until it is there."""
 
-    def __init__(self, stream: Any, places: Places) -> None:
+    def __init__(self, stream: Any, size: int, places: Places) -> None:
         self._stream = stream
+        self._size = size
         self._places = places
+        self._there = io.BytesIO()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        return self._there.readinto(buffer) or self._wait().readinto(buffer)
+
+    def _wait(self) -> io.BytesIO:
         self._places.leave()
         try:
-            piece = self._stream.read(len(buffer))
+            self._there = io.BytesIO(self._stream.read(self._size))
         finally:
             self._places.enter(again=True)
-        buffer[: len(piece)] = piece
-        return len(piece)
+        return self._there

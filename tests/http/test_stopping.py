@@ -78,12 +78,20 @@ def test_it_can_be_stopped_while_it_starts(address):
 
 
 BODY = b'{"surface": "search-uk", "session": "in-flight"}'
-HALF = b"POST /v1/assignments HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY[:9]
+HALF = b"POST /v1/assignments HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 
 
 def connect(port: int, sent: bytes) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", port), timeout=30)
     connection.sendall(sent)
+    return connection
+
+
+def flying(port: int) -> socket.socket:
+    """A request that the server has taken, and waits for the body of."""
+    connection = connect(port, HALF)
+    assert connection.recv(4096).startswith(b"HTTP/1.1 100")
+    connection.sendall(BODY[:9])
     return connection
 
 
@@ -98,13 +106,13 @@ def test_a_request_in_flight_is_answered_and_idle_connections_do_not_hold_it_up(
     wait_until(lambda: answers(port))
     idle = connect(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
     assert idle.recv(4096).startswith(b"HTTP/1.1 200")
-    flying = connect(port, HALF)
+    taken = flying(port)
     os.kill(server.pid, signal.SIGTERM)
     wait_until(lambda: is_refused(port))
     assert idle.recv(4096) == b"", "closed by the server"
-    flying.sendall(BODY[9:])
-    assert flying.recv(4096).startswith(b"HTTP/1.1 401"), "it has no key"
-    for connection in (idle, flying):
+    taken.sendall(BODY[9:])
+    assert taken.recv(4096).startswith(b"HTTP/1.1 401"), "it has no key"
+    for connection in (idle, taken):
         connection.close()
     assert server.wait(30) == 0
     assert "refused to gracefully stop" not in (var.parent / "log").read_text()
@@ -115,7 +123,7 @@ def test_a_request_that_never_ends_does_not_keep_it_for_ever(address):
     port, var = address
     server = start(port, var)
     wait_until(lambda: answers(port))
-    with connect(port, HALF):
+    with flying(port):
         os.kill(server.pid, signal.SIGTERM)
         with pytest.raises(subprocess.TimeoutExpired):
             server.wait(STOP_SECONDS / 2)
