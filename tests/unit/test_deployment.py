@@ -22,6 +22,7 @@ from werkzeug.serving import make_server
 from app import LARGEST_BODY, create_app
 from app.cli import signpost
 from app.problems import KINDS
+from app.public.bulk import LARGEST as LARGEST_BATCH
 from app.server import IDLE_MILLISECONDS, STOP_SECONDS
 from app.settings import SETTINGS, SURFACES, Settings, require_loopback
 from experiments.store import Store, embedded
@@ -36,7 +37,6 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 OURS = (*PUBLIC, "staff")
 STORES = ("ledger", "volatile")
-LARGEST_BATCH = 4 * 1024 * 1024
 
 
 def given(service: str) -> dict[str, str]:
@@ -257,6 +257,7 @@ def test_the_proxy_logs_nobody_caches_nothing_and_limits_bodies_as_the_service_d
     assert {"access_log off;", "error_log /dev/stderr emerg;", "proxy_request_buffering on;"} <= set(said)
     assert {"client_body_timeout 5s;", "client_header_timeout 5s;", "send_timeout 10s;"} <= set(said)
     assert f"client_max_body_size {LARGEST_BODY // 1024}k;" in said
+    assert f"client_max_body_size {LARGEST_BATCH // 1024 // 1024}m;" in said
     assert "keepalive_timeout 15s;" in said
     assert IDLE_MILLISECONDS > 15_000, "the service must not be the first to close a connection"
     assert not re.search(r"_cache|limit_req|map|if \(", CONFIGURATION)
