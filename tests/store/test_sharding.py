@@ -6,8 +6,10 @@ from collections import Counter
 
 import pytest
 
+from app import create_app
+from app.settings import Settings
 from experiments import desk
-from experiments.errors import StoreUnavailable
+from experiments.errors import InvalidInput, StoreUnavailable
 from experiments.lifecycle import Actor
 from experiments.store.sharding import SLOTS, choose_tags, slot, spread
 
@@ -147,6 +149,7 @@ def test_a_cluster_has_two_shards_for_each_master(cluster, shared_store, make_wo
     version, live = start(world)
     assert len(version.tags) == 6
     assert world.store.documents.experiment("four-lines").latest.tags == version.tags
+    assert {world.runtime.pages(live, shard, TODAY) for shard in range(6)} == {10_000 // 6}
     for number in range(120):
         world.assign(f"s{number}", now=NOON, shown=True)
     assert world.total(live, "e") == 120
@@ -162,6 +165,14 @@ def test_a_wish_is_heeded_on_a_cluster(cluster, shared_store, wanted):
     held = Counter(slot("four-lines", 1, suffix) * 3 // SLOTS for suffix in tags)
     assert len(tags) == wanted
     assert max(held.values()) - (min(held.values()) if len(held) == 3 else 0) <= 1
+
+
+def test_the_setting_reaches_the_start(store, tmp_path):
+    given = {"SIGNPOST_VAR": str(tmp_path), "SIGNPOST_SHARDS": "4"}
+    assert create_app(Settings.read(given), store=store).extensions["signpost"].runtime.shards == 4
+    for wrong in ("65", "-1", "two"):
+        with pytest.raises(InvalidInput, match="SIGNPOST_SHARDS must be a whole number from 0 to 64"):
+            Settings.read(given | {"SIGNPOST_SHARDS": wrong})
 
 
 def test_a_cluster_that_is_away_starts_nothing(open_store, make_world, volatile_server):
