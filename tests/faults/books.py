@@ -106,7 +106,7 @@ def judge(books: Books, notes: Notes, day_keys: dict[int, bytes], prefix: bytes)
         for a, b in held:
             row = Row.from_words(a, b)
             has |= ASSIGNED | SHOWN * (row.shown > 0) | HELP * bool(row.bits & CLICKED)
-            verdict.other_variant += VARIANTS[row.variant] != notes.variant.get(unit, VARIANTS[row.variant])
+            verdict.other_variant += unit in notes.variant and VARIANTS.index(notes.variant[unit]) != row.variant
         verdict.lost += bool(notes.kept.get(unit, 0) & ~has)
     verdict.strange -= found
     verdict.twice += books.double_rows

@@ -170,10 +170,11 @@ def events(units: int, share: float = 0.25) -> list[Event]:
 
 
 class Batcher:
-    """Sends batches of events, as a locally assigning client does."""
+    """Sends batches of events, as a locally assigning client does. `shown` are units whose showing was acknowledged."""
 
-    def __init__(self, caller: Caller, notes: Notes, size: int = 400) -> None:
+    def __init__(self, caller: Caller, notes: Notes, size: int = 400, shown: set[bytes] | None = None) -> None:
         self.caller, self.notes, self.size = caller, notes, size
+        self.shown: set[bytes] = set() if shown is None else shown
 
     def send(self, batch: Sequence[Event]) -> list[Event]:
         """Send a batch; returns the items that nobody acknowledged."""
@@ -189,7 +190,9 @@ class Batcher:
         left = []
         for event, item in zip(batch, receipts, strict=True):
             self.notes.answers["event", status, item["receipt"]] += 1
-            if item["receipt"] in KEPT:
+            # Of a unit that nobody knows to have been shown the message, an outcome counts nowhere.
+            if item["receipt"] in KEPT and (event.bits & SHOWN or event.unit in self.shown):
+                self.shown.add(event.unit)
                 self.notes.keep(event.unit, event.bits)
             else:
                 left.append(event)
@@ -231,14 +234,18 @@ class Load:
 
     def stop(self, into: Notes) -> None:
         """End it and add what was noted."""
+        self.close()
+        assert not self._failed, self._failed
+        assert not any(thread.is_alive() for thread in self._threads), "a request hangs"
+        for _, notes, _ in self._works:
+            into.add(notes)
+
+    def close(self) -> None:
         self._stopped.set()
         for thread in self._threads:
             thread.join(60)
-        assert not self._failed, self._failed
-        assert not any(thread.is_alive() for thread in self._threads), "a request hangs"
-        for _, notes, caller in self._works:
+        for _, _, caller in self._works:
             caller.close()
-            into.add(notes)
 
     def _work(self, work: Iterator[None]) -> None:
         try:

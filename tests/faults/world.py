@@ -119,7 +119,9 @@ class World:
             if number >= visitors:
                 work = Batcher(caller, notes, size).batches()
             works.append((work, notes, caller))
-        return Load(works, pause).start()
+        load = Load(works, pause).start()
+        self._stack.callback(load.close)
+        return load
 
     def waiting(self, table: str = "events") -> int:
         """Events in the spool; `aside` are those that were set aside."""
