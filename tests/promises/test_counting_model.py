@@ -14,7 +14,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from experiments import lifecycle, replaying
 from experiments.assignment import choose
@@ -252,6 +259,11 @@ class Machine(RuleBasedStateMachine):
     @rule(seconds=st.integers(-3, 3))
     def midnight(self, seconds):
         self.time_passes(max(1, DAY - self.now % DAY + seconds))
+
+    @initialize(is_out=st.booleans())
+    def begin(self, is_out):
+        if is_out:
+            self.outage_begins()
 
     @precondition(lambda self: not self.is_out)
     @rule()
