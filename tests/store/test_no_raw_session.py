@@ -8,6 +8,8 @@ import pytest
 
 from experiments import outcomes
 from experiments.errors import OutcomeRefused
+from experiments.store.acts import apart
+from experiments.store.spool import Spool
 
 NOON = 20_781 * 86_400 + 43_200
 SESSIONS = [f"visitor {number}: Zoë/4f1c9a" for number in range(5)]
@@ -126,3 +128,39 @@ def test_the_search_finds_every_form(played):
         assert f"value of {f'sp:leak {form}'.encode()!r}" in places
         assert any(place.endswith(".aof") for place in places)
         assert "dump.rdb" in places
+
+
+# --------------------------------------------------------------------------------------- the spool
+
+
+@pytest.fixture
+def spooled(store, ledger, volatile_server, open_store, make_world, definition, tmp_path):
+    """A process that knows a running experiment and plays it while the ledger is out of reach."""
+    live = make_world(store)
+    live.run(definition(), NOON)
+    away = make_world(open_store("unix:///nowhere", volatile_server.url))
+    away.runtime.catalogue.snapshot = live.runtime.catalogue.snapshot
+    spool = away.runtime.spool = Spool(tmp_path / "spool", 16)
+    for session in SESSIONS:
+        told = away.assign(session, NOON, shown=True, stratum="list-a")
+        away.expose(told, NOON + 5)
+        away.outcome(told, NOON + 6)
+        away.outcome(session, NOON + 7, outcome="left")
+    yield spool
+    spool.close()
+
+
+def in_files(spool) -> set[str]:
+    held = {path.name: path.read_bytes() for path in spool.folder.iterdir()}
+    forms = {(session, form): text for session in SESSIONS for form, text in encodings(session).items()}
+    return {form for (_, form), text in forms.items() for content in held.values() if text in content}
+
+
+def test_no_session_is_in_the_spool_in_any_form(spooled):
+    assert sum(waits for waits, _ in spooled.waiting().values()) == 4 * len(SESSIONS)
+    assert in_files(spooled) == set()
+
+
+def test_the_search_finds_it_there_too(spooled):
+    spooled.keep([apart("{e.1.0}", SESSIONS[2])], NOON)
+    assert in_files(spooled) == {"raw"}
