@@ -32,7 +32,7 @@ def test_the_ledger_is_killed(world: World, tell) -> None:
 def test_workers_are_killed(world: World, tell) -> None:
     world.start_store().serve()
     for number in range(ROUNDS):
-        load = world.load(visitors=3, batchers=BATCHERS).reach(EVENTS)
+        load = world.load(visitors=3, batchers=BATCHERS).reach(EVENTS // 2)
         killed = world.service.kill_worker()
         until(lambda gone=killed: gone not in world.service.workers(), "the end of a worker")
         until(world.service.is_up, "a new worker")

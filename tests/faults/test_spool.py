@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from tests.faults.load import Notes
+from tests.faults.servers import until
 from tests.faults.world import World
 
 
@@ -66,6 +67,21 @@ def test_the_disk_is_full(world: World) -> None:
     world.ledger.start()
     world.settle()
     counted_apart(world, refused)
+
+
+def test_the_spool_has_no_place(world: World) -> None:
+    """Its folder cannot be made. With the ledger there, nobody notices."""
+    (world.folder / "file").touch()
+    world.start_store().serve(SIGNPOST_SPOOL=str(world.folder / "file" / "spool"))
+    world.load(visitors=2).reach(100).stop(world.notes)
+    assert {receipt for _, _, receipt in world.notes.answers} <= {"recorded", "already"}
+    world.ledger.kill()
+    outcomes_are_refused(world)
+    assert world.service.get("/readyz")[1]["status"] != "ok"
+    world.ledger.start()
+    visitor = world.visitor()
+    until(lambda: visitor.assign("after") and visitor.notes.of("assignment")[200, "recorded"], "a recorded warning")
+    world.check()
 
 
 @pytest.mark.parametrize("how", ["garbage", "torn"])
