@@ -469,6 +469,42 @@ def move(clients, ids, slot: int, source: int, target: int, key: str) -> None:
         clients[number].execute_command("CLUSTER", "SETSLOT", slot, "NODE", name[target])
 
 
+# ------------------------------------------------------------------------------------------- replicas
+
+
+def waited(client: redis.Redis) -> int:
+    """How often a server was asked whether its replicas have a write."""
+    asked = client.info("commandstats")
+    return sum(asked.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("wait", "waitaof"))
+
+
+def test_a_write_counts_when_a_replica_has_it(cluster):
+    clients, tag = cluster.clients(), "{copied.1.0}"
+    with lane_to(cluster.url, tag=tag, replicated=4.0) as lane:
+        assert codes(lane.write([apart(tag, "x")], LONG)) == [1]
+        home = next(client for client in clients if holds(client, tag))
+        before = waited(home)
+        assert codes(lane.write([apart(tag, "x")], LONG)) == [1]
+        assert waited(home) == before + 1
+        assert not lane.is_away
+    home.delete(keys.apart(tag))
+    for client in clients:
+        client.close()
+
+
+def test_without_a_replica_it_is_written_and_not_acknowledged(server):
+    """It waits in the spool then, and the replay finds that it is there."""
+    with lane_to(server.url, replicated=0.05) as lane:
+        with pytest.raises(StoreUnavailable, match="not on enough servers") as short:
+            lane.write([assign(1)], LONG)
+        assert not isinstance(short.value, Spoiled)
+        assert lane.is_away
+    with server.client() as client:
+        assert client.hget(keys.counts(TAG, TODAY), "0.1.0.0.a") == b"1"
+    with lane_to(server.url) as alone:
+        assert codes(alone.replay([assign(1)], Origin("s", (1,)))) == [0]
+
+
 # -------------------------------------------------------------------------------------------- the ledger
 
 

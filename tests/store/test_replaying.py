@@ -372,6 +372,40 @@ def test_only_spoiled_events(running, make_outage):
     assert outage.live.apart(live) == {}
 
 
+# ----------------------------------------------------------------------------------- many acts in one call
+
+
+def test_of_many_acts_only_what_the_ledger_does_not_take_is_kept(running, make_outage):
+    live = running()
+    outage = make_outage()
+    (tag,) = live.tags
+    poison = Act("no such act", tag, (Slot(tag, TODAY, HOUR, 64, bytes(8)),), live.terms, (), "x")
+    told = outage.live.runtime.write_all([apart(tag, "late.left"), poison, apart(tag, "late.left")], NOON)
+    assert [one and one.code for one in told] == [1, None, 1]
+    assert outage.waits() == {tag: (1, 0)}
+    assert outage.world.runtime.write_all([apart(tag, "late.left")] * 3, NOON) == [None] * 3
+    assert outage.waits() == {tag: (4, 0)}
+    outage.replay()
+    assert outage.waits() == {tag: (0, 1)}
+    assert outage.live.apart(live) == {"late.left": 5}
+
+
+def test_where_nothing_takes_them_each_is_told_why(running, make_outage, tmp_path):
+    live = running()
+    outage = make_outage()
+    (tmp_path / "file").write_text("")
+    runtime = outage.world.runtime
+    runtime.spool = Spool(tmp_path / "file" / "spool", 16)
+    for spool in (runtime.spool, None):
+        runtime.spool = spool
+        told = runtime.write_all([apart(live.tags[0], "late.left")] * 3, NOON)
+        assert [isinstance(one, StoreUnavailable) for one in told] == [True] * 3
+        with pytest.raises(StoreUnavailable):
+            runtime.write(apart(live.tags[0], "late.left"), NOON)
+        assert not runtime.takes_events
+        assert runtime.degraded is not None
+
+
 # ---------------------------------------------------------------------------------------- whose turn it is
 
 
