@@ -3,7 +3,7 @@
 One SQLite file for all processes of a host, written with an fsync before anybody is told `spooled`. It holds what
 the ledger would hold (pseudonyms, no sessions). Each event has a number that is never given twice; the ledger
 remembers, for each shard, the number of the last event of this spool that it has, so that a replay that was broken
-off counts nothing twice. A file that is damaged is set aside, never read in part.
+off counts nothing twice. A file that is damaged is set aside, never read in part; so is an event with a wrong checksum.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import secrets
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -294,10 +295,15 @@ def _lasting(act: Act, now: int) -> Act:
 
 
 def _sealed(act: Act) -> bytes:
-    return bytes(msgpack.packb(act))
+    """Packed, behind its checksum."""
+    data = bytes(msgpack.packb(act))
+    return zlib.crc32(data).to_bytes(4, "big") + data
 
 
-def _read(data: bytes) -> Act | None:
+def _read(blob: bytes) -> Act | None:
+    data = blob[4:]
+    if blob[:4] != zlib.crc32(data).to_bytes(4, "big"):
+        return None  # SQLite itself does not notice when a disk changes what is in a row
     try:
         return _act(msgpack.unpackb(data))
     except (ValueError, TypeError, msgpack.UnpackException):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.errors import StoreUnavailable
@@ -335,12 +335,41 @@ def test_an_error_of_ours_damages_nothing(spool):
 
 
 @pytest.mark.parametrize(
-    "blob", [b"", b"\xc1", b"\x93\x01\x02\x03", msgpack.packb(["assign"] * 7), b"\xff" * 40, msgpack.packb(None)]
+    "blob",
+    [
+        b"",
+        b"\x00" * 4,
+        b"\x00" * 3,
+        b"\xc1",
+        b"\x93\x01\x02\x03",
+        msgpack.packb(["assign"] * 7),
+        b"\xff" * 40,
+        msgpack.packb(None),
+    ],
 )
 def test_an_event_that_cannot_be_read_is_none_and_the_rest_is_there(spool, blob):
     spool.keep([act(1), act(2), act(3)], NOW)
     execute(spool, "UPDATE events SET act = ? WHERE number = 2", blob)
     assert [one.act for one in spool.first(TAG, 9)] == [act(1), None, act(3)]
+
+
+def blob_of(spool: Spool, number: int) -> bytes:
+    with closing(sqlite3.connect(spool.folder / FILE)) as db:
+        return db.execute("SELECT act FROM events WHERE number = ?", (number,)).fetchone()[0]
+
+
+@settings(max_examples=50)
+@given(data=st.data())
+def test_an_event_with_any_bit_turned_is_none(tmp_path_factory, data):
+    """It would be another unit's, or another variant's, or make no sense at all."""
+    spool = Spool(tmp_path_factory.mktemp("spool"), 16)
+    spool.keep([outcome([SLOT], TERMS, at=NOW, bit=1, what="help_sought", word=1 << 27)], NOW)
+    blob = bytearray(blob_of(spool, 1))
+    place = data.draw(st.integers(0, 8 * len(blob) - 1))
+    blob[place // 8] ^= 1 << place % 8
+    execute(spool, "UPDATE events SET act = ?", bytes(blob))
+    assert [one.act for one in spool.first(TAG, 1)] == [None]
+    spool.close()
 
 
 def test_a_file_that_somebody_deleted_is_made_again(spool):
