@@ -8,7 +8,7 @@ time, because threads that fight over the interpreter are slower together than o
 from __future__ import annotations
 
 import io
-import threading
+from _thread import LockType, allocate_lock, get_ident
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
@@ -19,31 +19,62 @@ PIECE = 64 * 1024  # bytes, of a body that does not say how long it is
 
 
 class Places:
-    """So many may be in at a time; the others wait, first come, first served."""
+    """So many may be in at a time; the others wait, first come, first served.
+
+    `outside` is for whoever is in and has to wait for something: others may come in meanwhile.
+    """
 
     def __init__(self, count: int) -> None:
         self._free = count
-        self._lock = threading.Lock()
-        self._waiting: deque[threading.Lock] = deque()
+        self._lock = allocate_lock()
+        self._waiting: deque[LockType] = deque()
+        self._inside: set[int] = set()
+        self.outside = _Outside(self)
 
     def enter(self, *, again: bool = False) -> None:
         """Wait for a place. Who was in before and comes `again` is let in before all others."""
         with self._lock:
+            turn = None
             if self._free:
                 self._free -= 1
-                return
-            turn = threading.Lock()
+            else:
+                turn = allocate_lock()
+                turn.acquire()
+                (self._waiting.appendleft if again else self._waiting.append)(turn)
+        if turn is not None:
             turn.acquire()
-            (self._waiting.appendleft if again else self._waiting.append)(turn)
-        turn.acquire()
+        self._inside.add(get_ident())
 
     def leave(self) -> None:
         """Give the place to who waits longest."""
+        self._inside.discard(get_ident())
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().release()
             else:
                 self._free += 1
+
+    def is_inside(self) -> bool:
+        """Whether the thread that asks has a place."""
+        return get_ident() in self._inside
+
+
+class _Outside:
+    """Leaves the place for a while; nothing for a thread that has none, as those in the background."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._left: set[int] = set()
+
+    def __enter__(self) -> None:
+        if self._places.is_inside():
+            self._left.add(get_ident())
+            self._places.leave()
+
+    def __exit__(self, *_: object) -> None:
+        if get_ident() in self._left:
+            self._left.discard(get_ident())
+            self._places.enter(again=True)
 
 
 class Entrance:

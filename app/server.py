@@ -23,7 +23,8 @@ def application() -> Entrance:
     """Make what a worker serves: the application, entered by as many requests at a time as there are threads."""
     from app.wsgi import build  # noqa: PLC0415  (loaded by workers, not by their supervisor)
 
-    return Entrance(build(), Places(Settings.read().threads))
+    places = Places(Settings.read().threads)
+    return Entrance(build(waiting=places.outside), places)
 
 
 class Server(Granian):

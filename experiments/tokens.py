@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
@@ -28,7 +29,8 @@ Purpose = Literal["unit", "go", "override"]
 FORMAT = 1
 UNCOUNTED = 1  # flag: the assignment could not be written, so nothing that follows may enter an arm
 _PAYLOAD = struct.Struct(">IHBH8sBHBBBI")
-_HEADER = 14
+_NONCE = 12
+_HEADER = 2 + _NONCE
 _LENGTH = _HEADER + _PAYLOAD.size + 16
 
 
@@ -66,6 +68,29 @@ class Grant:
         )
 
 
+class _Nonces:
+    """Random nonces, fetched many at a time: asking the system for each would stop all threads for a moment.
+
+    Each thread has its own, and a process that is forked fetches new ones: none is ever given twice.
+    """
+
+    MANY = 128
+
+    def __init__(self) -> None:
+        self._held = threading.local()
+
+    def next(self) -> bytes:
+        held: list[bytes] = getattr(self._held, "nonces", [])
+        if not held or self._held.process != os.getpid():
+            drawn = os.urandom(_NONCE * self.MANY)
+            held = self._held.nonces = [drawn[at : at + _NONCE] for at in range(0, len(drawn), _NONCE)]
+            self._held.process = os.getpid()
+        return held.pop()
+
+
+_nonces = _Nonces()
+
+
 class Sealer:
     """Seals and opens tokens with a ring of 32-byte keys; the highest key id is the current one."""
 
@@ -74,7 +99,7 @@ class Sealer:
         self._ciphers = {kid: AESGCM(key) for kid, key in ring.items()}
 
     def seal(self, grant: Grant, purpose: Purpose) -> str:
-        nonce = os.urandom(12)
+        nonce = _nonces.next()
         head = bytes((FORMAT, self._current)) + nonce
         body = self._ciphers[self._current].encrypt(nonce, grant.pack(), _associated(purpose))
         return urlsafe_b64encode(head + body).rstrip(b"=").decode()

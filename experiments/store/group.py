@@ -9,9 +9,14 @@ from __future__ import annotations
 from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Generic, TypeVar
 
 from experiments.errors import StoreUnavailable
+
+# Entered while a thread does nothing but wait, so that others may run in its place.
+Aside = AbstractContextManager[Any]
+NOTHING: Aside = nullcontext()
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -45,9 +50,10 @@ class _Turn(Generic[Item, Answer]):
 class Group(Generic[Item, Answer]):
     """`write` takes all items that are waiting (at most about `most`) and returns an answer for each, in order."""
 
-    def __init__(self, write: Callable[[list[Item]], Sequence[Answer]], *, most: int) -> None:
+    def __init__(self, write: Callable[[list[Item]], Sequence[Answer]], *, most: int, waiting: Aside = NOTHING) -> None:
         self._write = write
         self._most = most
+        self._aside = waiting
         self._lock = allocate_lock()
         self._waiting: deque[_Turn[Item, Answer]] = deque()
         self._busy = False
@@ -62,11 +68,15 @@ class Group(Generic[Item, Answer]):
         with self._lock:
             self._waiting.append(turn)
             turn.leads, self._busy = not self._busy, True
-        if not turn.leads and not turn.bell.acquire(timeout=seconds):
+        if not turn.leads and not self._rung(turn, seconds):
             self._withdraw(turn)
         if turn.leads and not turn.is_over:
             self._lead()
         return turn.result()
+
+    def _rung(self, turn: _Turn[Item, Answer], seconds: float) -> bool:
+        with self._aside:
+            return turn.bell.acquire(timeout=seconds)
 
     def _withdraw(self, turn: _Turn[Item, Answer]) -> None:
         """Wait no longer, unless the bell rings this very moment."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from experiments.store.acts import Act, Told
 from experiments.store.batch import Origin, answers, packed
 from experiments.store.breaker import Breaker
 from experiments.store.connection import Client
-from experiments.store.group import Group
+from experiments.store.group import NOTHING, Aside, Group
 from experiments.store.scripts import Script
 from experiments.store.wire import Wire
 
@@ -34,15 +35,22 @@ class Spoiled(StoreUnavailable):
 
 
 class Lane:
-    """Writes the acts of one shard. With `replicated`, seconds to wait for it, a write counts when a replica has it."""
+    """Writes the acts of one shard. With `replicated`, seconds to wait for it, a write counts when a replica has it.
 
-    def __init__(self, client: Client, tag: str, replicated: float = 0.0) -> None:
+    People do not wait behind batches: those have a connection of their own (`patient`, with a longer time-out).
+    """
+
+    def __init__(
+        self, client: Client, tag: str, replicated: float = 0.0, waiting: Aside = NOTHING,
+        patient: Client | None = None,
+    ) -> None:  # fmt: skip
         key = keys.days(tag)
-        self._wire, self._replays = Wire(client, key), Wire(client, key)
+        self._wire, self._batches = Wire(client, key, waiting), Wire(patient or client, key, waiting)
+        self._turn, self._aside = threading.Lock(), waiting
         self._milliseconds = int(1000 * replicated)
         self._after = None if replicated else ALONE
         self._breaker = Breaker()
-        self._group: Group[Act, Told | Spoiled] = Group(lambda acts: self._send(self._wire, acts), most=MOST)
+        self._group: Group[Act, Told | Spoiled] = Group(self._write, most=MOST, waiting=waiting)
         self.fullest = 0
 
     @property
@@ -58,10 +66,15 @@ class Lane:
         self._breaker.require()
         return self._group.submit(acts, seconds)
 
-    def replay(self, acts: Sequence[Act], origin: Origin) -> Sequence[Told | Spoiled]:
-        """Write acts of a spool, leaving out those it has had written before. For one caller at a time."""
+    def write_many(self, acts: Sequence[Act], origin: Origin | None = None) -> Sequence[Told | Spoiled]:
+        """Write a batch at once; with `origin`, of a spool, leaving out what that has had written before."""
         self._breaker.require()
-        return self._send(self._replays, acts, origin)
+        with self._aside:
+            self._turn.acquire()
+        try:
+            return self._send(self._batches, acts, origin)
+        finally:
+            self._turn.release()
 
     def guarded(self, call: Callable[[], Value]) -> Value:
         """Do something else with the shard; its failures count, and nobody waits for it while it is away."""
@@ -76,7 +89,10 @@ class Lane:
 
     def close(self) -> None:
         self._wire.close()
-        self._replays.close()
+        self._batches.close()
+
+    def _write(self, acts: list[Act]) -> Sequence[Told | Spoiled]:
+        return self._send(self._wire, acts)
 
     def _send(self, wire: Wire, acts: Sequence[Act], origin: Origin | None = None) -> Sequence[Told | Spoiled]:
         try:

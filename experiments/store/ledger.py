@@ -12,6 +12,7 @@ from experiments.store import keys
 from experiments.store.acts import UNKNOWN_PAGES, Act, Told
 from experiments.store.batch import Origin
 from experiments.store.connection import Client, translated
+from experiments.store.group import NOTHING, Aside
 from experiments.store.lane import Lane, Spoiled
 
 ROWS_PER_PAGE = 100
@@ -22,7 +23,10 @@ FOR_COPIES = 0.8  # share of the budget that a write may wait for its replica
 class Ledger:
     """`client` has the short time-out of a waiting person (`budget`, seconds), `patient` that of a report."""
 
-    def __init__(self, client: Client, patient: Client, *, budget: float, replicated: bool = False) -> None:
+    def __init__(
+        self, client: Client, patient: Client, *, budget: float, replicated: bool = False, waiting: Aside = NOTHING
+    ) -> None:
+        self._waiting = waiting
         self.client = client
         self.patient = patient
         self._budget = budget
@@ -34,25 +38,29 @@ class Ledger:
 
         After a time-out it may be written all the same: acts are safe to repeat.
         """
-        told = self.write_all([act])[0]
+        _require_pages([act])
+        told = self._lane(act.tag).write([act], self._budget)[0]
         if isinstance(told, Spoiled):
             raise told
         return told
 
     def write_all(self, acts: Sequence[Act]) -> Sequence[Told | Spoiled]:
-        """Write acts of one shard in order, as one where they fit; an answer for each. Raises StoreUnavailable."""
-        if any(slot.pages == UNKNOWN_PAGES for act in acts for slot in act.slots):
-            raise StoreUnavailable("the pages of the day are not known yet")
-        return self._lane(acts[0].tag).write(acts, self._budget)
+        """Write some hundred acts of one shard in order, as one; an answer for each. Raises StoreUnavailable.
+
+        Nobody waits for these: they have more time than a single one.
+        """
+        _require_pages(acts)
+        return self._lane(acts[0].tag).write_many(acts)
 
     def replay(self, acts: Sequence[Act], origin: Origin) -> Sequence[Told | Spoiled]:
-        """Write acts of one shard from a spool; see Lane.replay."""
-        return self._lane(acts[0].tag).replay(acts, origin)
+        """As `write_all`, from a spool, which is not done twice."""
+        return self._lane(acts[0].tag).write_many(acts, origin)
 
     def _lane(self, tag: str) -> Lane:
         lane = self._lanes.get(tag)
         if lane is None:
-            lane = self._lanes.setdefault(tag, Lane(self.client, tag, self._replicated))
+            lane = Lane(self.client, tag, self._replicated, self._waiting, self.patient)
+            lane = self._lanes.setdefault(tag, lane)
         return lane
 
     @property
@@ -106,6 +114,11 @@ class Ledger:
             index = position % width
             _add(by_day[days[index]] if index < len(days) else apart, answer)
         return by_day, apart
+
+
+def _require_pages(acts: Sequence[Act]) -> None:
+    if any(slot.pages == UNKNOWN_PAGES for act in acts for slot in act.slots):
+        raise StoreUnavailable("the pages of the day are not known yet")
 
 
 def _add(into: dict[str, int], fields: Mapping[bytes, bytes]) -> None:

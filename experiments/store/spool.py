@@ -24,12 +24,12 @@ from filelock import FileLock, Timeout
 
 from experiments.errors import StoreUnavailable
 from experiments.store.acts import Act, Slot, Terms
-from experiments.store.group import Group
+from experiments.store.group import NOTHING, Aside, Group
 
 FILE = "spool.sqlite3"
 PAGE_BYTES = 4096
-BUSY_SECONDS = 0.1  # that a process waits for another one's write
-KEEP_SECONDS = 1.0  # that a request waits for the disk at most
+BUSY_SECONDS = 1.0  # that a process waits for another one's write
+KEEP_SECONDS = 2.0  # that a request waits for the disk at most
 MOST = 1000  # events in one write
 
 _SCHEMA = """
@@ -83,13 +83,13 @@ class Look:
 class Spool:
     """The spool in a folder, opened when it is first needed, bounded to so many megabytes. Safe for threads."""
 
-    def __init__(self, folder: Path, megabytes: int) -> None:
+    def __init__(self, folder: Path, megabytes: int, waiting: Aside = NOTHING) -> None:
         self.folder = folder
         self._pages = megabytes * 1024 * 1024 // PAGE_BYTES
         self._db: sqlite3.Connection | None = None
         self._inode = 0
         self._lock = threading.Lock()
-        self._group: Group[tuple[str, int, bytes], None] = Group(self._insert, most=MOST)
+        self._group: Group[tuple[str, int, bytes], None] = Group(self._insert, most=MOST, waiting=waiting)
         self._turn = FileLock(folder / "replay.lock", thread_local=False)
         self.trouble: str | None = None
         self.id = ""
@@ -116,13 +116,12 @@ class Spool:
 
     def tags(self) -> list[str]:
         """The shards that events wait for. Raises StoreUnavailable."""
-        return [tag for (tag,) in self._do(lambda db: db.execute("SELECT DISTINCT tag FROM events").fetchall())]
+        return [tag for (tag,) in self._read("SELECT DISTINCT tag FROM events")]
 
     def first(self, tag: str, most: int) -> list[Waiting]:
         """The oldest events that wait for a shard, in the order in which they came."""
         query = "SELECT number, at, act FROM events WHERE tag = ? ORDER BY number LIMIT ?"
-        rows = self._do(lambda db: db.execute(query, (tag, most)).fetchall())
-        return [Waiting(number, at, _read(act)) for number, at, act in rows]
+        return [Waiting(number, at, _legible(act)) for number, at, act in self._read(query, tag, most)]
 
     def settle(self, tag: str, last: int, *, spoiled: Sequence[int] = (), instead: Sequence[Act] = ()) -> None:
         """Let go of a shard's events up to a number; spoiled ones are set aside, others come in instead."""
@@ -136,7 +135,7 @@ class Spool:
 
     def waiting(self) -> dict[str, tuple[int, int]]:
         """Events that wait and that were set aside, by shard. Raises StoreUnavailable."""
-        return {tag: (waits, aside) for tag, waits, aside in self._do(lambda db: db.execute(_WAITING).fetchall())}
+        return {tag: (waits, aside) for tag, waits, aside in self._read(_WAITING)}
 
     def take_turn(self) -> bool:
         """Tell whether this process is the one that replays: it keeps the folder's lock as long as it lives."""
@@ -158,11 +157,15 @@ class Spool:
         self._do(lambda db: db.executemany(_INSERT, rows))
         return [None] * len(rows)
 
-    def _do(self, work: Callable[[sqlite3.Connection], Value]) -> Value:
+    def _read(self, query: str, *parameters: object) -> list[Any]:
+        """Rows of a query; other processes may write meanwhile."""
+        return self._do(lambda db: db.execute(query, parameters).fetchall(), writes=False)
+
+    def _do(self, work: Callable[[sqlite3.Connection], Value], *, writes: bool = True) -> Value:
         """Do it in one transaction. Raises StoreUnavailable; then nothing was changed."""
         with self._lock:
             try:
-                found = self._transaction(work)
+                found = self._transaction(work, "BEGIN IMMEDIATE" if writes else "BEGIN")
             except sqlite3.Error as error:
                 if _is_damage(error):
                     self._disconnect()
@@ -174,9 +177,9 @@ class Spool:
         self.trouble = None
         return found
 
-    def _transaction(self, work: Callable[[sqlite3.Connection], Value]) -> Value:
+    def _transaction(self, work: Callable[[sqlite3.Connection], Value], begin: str) -> Value:
         db = self._connected()
-        db.execute("BEGIN IMMEDIATE")
+        db.execute(begin)
         try:
             found = work(db)
             db.execute("COMMIT")
@@ -300,7 +303,7 @@ def _sealed(act: Act) -> bytes:
     return zlib.crc32(data).to_bytes(4, "big") + data
 
 
-def _read(blob: bytes) -> Act | None:
+def _legible(blob: bytes) -> Act | None:
     data = blob[4:]
     if blob[:4] != zlib.crc32(data).to_bytes(4, "big"):
         return None  # SQLite itself does not notice when a disk changes what is in a row

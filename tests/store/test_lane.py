@@ -294,10 +294,10 @@ def test_a_user_who_may_not_write_is_no_spoiled_event(start_server):
 
 def test_a_spools_numbers_are_remembered(lane, server):
     batch = [apart(TAG, f"x{n}") for n in range(4)]
-    assert codes(lane.replay(batch[:2], Origin("s", (3, 7)))) == [1, 1]
-    assert codes(lane.replay(batch, Origin("s", (3, 7, 8, 12)))) == [DONE_BEFORE, DONE_BEFORE, 1, 1]
-    assert codes(lane.replay(batch, Origin("s", (3, 7, 8, 12)))) == [DONE_BEFORE] * 4
-    assert codes(lane.replay(batch[:1], Origin("another", (1,)))) == [1]
+    assert codes(lane.write_many(batch[:2], Origin("s", (3, 7)))) == [1, 1]
+    assert codes(lane.write_many(batch, Origin("s", (3, 7, 8, 12)))) == [DONE_BEFORE, DONE_BEFORE, 1, 1]
+    assert codes(lane.write_many(batch, Origin("s", (3, 7, 8, 12)))) == [DONE_BEFORE] * 4
+    assert codes(lane.write_many(batch[:1], Origin("another", (1,)))) == [1]
     assert apart_of(server) == {"x0": 2, "x1": 1, "x2": 1, "x3": 1}
     with server.client() as client:
         assert client.hgetall(keys.spools(TAG)) == {b"s": b"12", b"another": b"1"}
@@ -305,8 +305,8 @@ def test_a_spools_numbers_are_remembered(lane, server):
 
 def test_a_spoiled_one_of_a_spool_holds_up_nothing(lane, server):
     batch = [apart(TAG, "x0"), POISON, apart(TAG, "x2"), apart(TAG, "x3")]
-    assert codes(lane.replay(batch, Origin("s", (1, 2, 3, 4)))) == [1, None, 1, 1]
-    assert codes(lane.replay(batch, Origin("s", (1, 2, 3, 4)))) == [DONE_BEFORE] * 4
+    assert codes(lane.write_many(batch, Origin("s", (1, 2, 3, 4)))) == [1, None, 1, 1]
+    assert codes(lane.write_many(batch, Origin("s", (1, 2, 3, 4)))) == [DONE_BEFORE] * 4
     assert apart_of(server) == {"x0": 1, "x2": 1, "x3": 1}
 
 
@@ -502,7 +502,7 @@ def test_without_a_replica_it_is_written_and_not_acknowledged(server):
     with server.client() as client:
         assert client.hget(keys.counts(TAG, TODAY), "0.1.0.0.a") == b"1"
     with lane_to(server.url) as alone:
-        assert codes(alone.replay([assign(1)], Origin("s", (1,)))) == [0]
+        assert codes(alone.write_many([assign(1)], Origin("s", (1,)))) == [0]
 
 
 # -------------------------------------------------------------------------------------------- the ledger
