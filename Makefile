@@ -37,7 +37,7 @@ unit:
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" tests/unit tests/promises
 
 faults: develop system ## the long fault runs, up to 40 minutes: kills, power cuts, outages, failovers, restarts
-	SIGNPOST_FAULTS=full timeout -s INT 2400 $(BIN)/python -m pytest -q tests/faults tests/http/test_rolling.py
+	SIGNPOST_FAULTS=full timeout -s INT -k 60 2400 $(BIN)/python -m pytest -q tests/faults tests/http/test_rolling.py
 
 install: $(VENV)/.runtime ## the virtual environment with what runs the service
 
