@@ -25,7 +25,10 @@ def replay(runtime: Runtime, clock: Callable[[], float]) -> int:
     spool = runtime.spool
     if spool is None or not spool.exists or not spool.take_turn():
         return 0
-    return sum(_shard(runtime, spool, tag, clock) for tag in spool.tags())
+    done = sum(_shard(runtime, spool, tag, clock) for tag in spool.tags())
+    if done and not spool.tags():
+        spool.tidy()
+    return done
 
 
 def _shard(runtime: Runtime, spool: Spool, tag: str, clock: Callable[[], float]) -> int:

@@ -133,6 +133,11 @@ class Spool:
 
         self._do(write)
 
+    def tidy(self) -> None:
+        """Leave nothing of events that have gone: deleting overwrites them, and this empties the file's log, too."""
+        with suppress(sqlite3.Error, OSError), self._lock:
+            self._connected().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def waiting(self) -> dict[str, tuple[int, int]]:
         """Events that wait and that were set aside, by shard. Raises StoreUnavailable."""
         return {tag: (waits, aside) for tag, waits, aside in self._read(_WAITING)}
@@ -218,7 +223,7 @@ class Spool:
         db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             self._path.chmod(0o600)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", f"max_page_count={self._pages}"):
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", f"max_page_count={self._pages}"):
                 db.execute(f"PRAGMA {pragma}")
             db.executescript(_SCHEMA)
             _require_sound(db)
