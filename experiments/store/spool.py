@@ -12,18 +12,17 @@ import secrets
 import sqlite3
 import threading
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import msgpack
 from filelock import FileLock, Timeout
 
 from experiments.errors import StoreUnavailable
-from experiments.store.acts import Act, Slot, Terms
+from experiments.store.act_bytes import from_bytes, lasting, to_bytes
+from experiments.store.acts import Act
 from experiments.store.group import NOTHING, Aside, Group
 
 FILE = "spool.sqlite3"
@@ -96,7 +95,7 @@ class Spool:
 
     def keep(self, acts: Sequence[Act], now: int) -> None:
         """Put events on the disk; when this returns they are there. Raises StoreUnavailable: full, or not writable."""
-        self._group.submit([(act.tag, now, _packed(act, now)) for act in acts], KEEP_SECONDS)
+        self._group.submit([(act.tag, now, to_bytes(lasting(act, now))) for act in acts], KEEP_SECONDS)
 
     @property
     def exists(self) -> bool:
@@ -121,14 +120,14 @@ class Spool:
     def first(self, tag: str, most: int) -> list[Waiting]:
         """The oldest events that wait for a shard, in the order in which they came."""
         query = "SELECT number, at, act FROM events WHERE tag = ? ORDER BY number LIMIT ?"
-        return [Waiting(number, at, _legible(act)) for number, at, act in self._read(query, tag, most)]
+        return [Waiting(number, at, from_bytes(act)) for number, at, act in self._read(query, tag, most)]
 
     def settle(self, tag: str, last: int, *, spoiled: Sequence[int] = (), instead: Sequence[Act] = ()) -> None:
         """Let go of a shard's events up to a number; spoiled ones are set aside, others come in instead."""
 
         def write(db: sqlite3.Connection) -> None:
             db.executemany(_ASIDE, [(number,) for number in spoiled])
-            db.executemany(_INSERT, [(act.tag, int(time.time()), _sealed(act)) for act in instead])
+            db.executemany(_INSERT, [(act.tag, int(time.time()), to_bytes(act)) for act in instead])
             db.execute("DELETE FROM events WHERE tag = ? AND number <= ?", (tag, last))
 
         self._do(write)
@@ -290,38 +289,3 @@ def _inode(path: Path) -> int:
 def _is_damage(error: sqlite3.Error) -> bool:
     name = getattr(error, "sqlite_errorname", "")
     return isinstance(error, _DamagedError) or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
-
-
-def _packed(act: Act, now: int) -> bytes:
-    """The act as it lies in the spool: with the moment its days are sealed, which holds whenever it is read."""
-    return _sealed(_lasting(act, now))
-
-
-def _lasting(act: Act, now: int) -> Act:
-    slots = tuple(slot._replace(seconds=now + slot.seconds) for slot in act.slots)
-    return act._replace(slots=slots, otherwise=act.otherwise and _lasting(act.otherwise, now))
-
-
-def _sealed(act: Act) -> bytes:
-    """Packed, behind its checksum."""
-    data = bytes(msgpack.packb(act))
-    return zlib.crc32(data).to_bytes(4, "big") + data
-
-
-def _legible(blob: bytes) -> Act | None:
-    data = blob[4:]
-    if blob[:4] != zlib.crc32(data).to_bytes(4, "big"):
-        return None  # SQLite itself does not notice when a disk changes what is in a row
-    try:
-        return _act(msgpack.unpackb(data))
-    except (ValueError, TypeError, msgpack.UnpackException):
-        return None
-
-
-def _act(fields: Sequence[Any]) -> Act:
-    kind, tag, slots, terms, carries, what, otherwise = fields
-    window, life, pause, masks = terms
-    return Act(
-        kind, tag, tuple(Slot(*slot) for slot in slots), Terms(window, life, pause, tuple(masks)), tuple(carries), what,
-        _act(otherwise) if otherwise else None,
-    )  # fmt: skip
