@@ -12,8 +12,8 @@ from tests.faults.load import HELP, Batcher, Caller, Event, Notes, events
 from tests.faults.world import World, scaled
 
 EVENTS = scaled(5_000, 1_000_000)
-SIZE = scaled(50, 500)
-THREADS = 3
+SIZE = scaled(50, 200)
+THREADS = 4
 NETWORKS = [(0.0, 0.0, 0.0), (0.2, 0.0, 0.15), (0.0, 0.3, 0.0), (0.3, 0.1, 0.3)]  # late, lost, seconds
 
 
@@ -40,7 +40,7 @@ def spoil_network(world: World, sending: Sequence[Future[Notes]]) -> int:
     resets = 0
     while not all(one.done() for one in sending):
         world.proxy.late, world.proxy.lost, world.proxy.seconds = random.choice(NETWORKS)
-        time.sleep(random.uniform(0.05, 0.3))
+        time.sleep(random.uniform(0.05, 0.3) * scaled(1, 10))
         world.proxy.cut()
         resets += 1
     world.proxy.late = world.proxy.lost = 0.0
