@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, betaincinv, betaln
+from scipy.special import betaincinv, betaln
 
 from stats.plan import Better
-from stats.quadrature import composite
+from stats.quadrature import composite, running
 
 Array = NDArray[np.float64]
 
@@ -50,12 +50,11 @@ def compare(a: Array, b: Array, better: Better = "higher") -> Panel:
     """
     nodes, weights = composite(np.unique(np.concatenate([_edges(x, y) for x, y in zip(a, b, strict=True)])))
     log_p, log_q = -np.log1p(np.exp(-nodes)), -np.log1p(np.exp(nodes))
-    p, q = np.exp(log_p), np.exp(log_q)
+    p = np.exp(log_p)
     density = np.exp(a[:, None] * log_p + b[:, None] * log_q - betaln(a, b)[:, None]) * weights
     density /= density.sum(axis=1, keepdims=True)
-    rows = (a[:, None], b[:, None], p) if better == "higher" else (b[:, None], a[:, None], q)
-    beaten: Array = np.asarray(betainc(*rows), dtype=float)
-    best = density * _product_of_others(beaten)
+    beaten = running(density) if better == "higher" else running(density[:, ::-1])[:, ::-1]
+    best = density * _product_of_others(np.clip(beaten, 0.0, 1.0))
     mean = a / (a + b)
     extreme = float((best * p).sum())
     loss = extreme - mean if better == "higher" else mean - extreme

@@ -8,6 +8,8 @@ from scipy.optimize import brentq
 
 from stats.intervals import normal_quantile
 
+TOLERANCE = 1e-12  # of an end, in z standard errors; rounding of the statistic is about as much at 10^8 events
+
 
 def koopman(x1: int, n1: int, x2: int, n2: int, alpha: float) -> tuple[float, float | None] | None:
     """Return the score interval for (x1/n1) / (x2/n2), level 1 - alpha; n1, n2 >= 1.
@@ -21,25 +23,35 @@ def koopman(x1: int, n1: int, x2: int, n2: int, alpha: float) -> tuple[float, fl
     """
     if x1 == x2 == 0:
         return None
-    limit = normal_quantile(alpha) ** 2
-    lower = exp(-_upper_log_ratio(x2, n2, x1, n1, limit)) if x1 else 0.0
-    upper = exp(_upper_log_ratio(x1, n1, x2, n2, limit)) if x2 else None
+    z = normal_quantile(alpha)
+    lower = exp(-_upper_log_ratio(x2, n2, x1, n1, z)) if x1 else 0.0
+    upper = exp(_upper_log_ratio(x1, n1, x2, n2, z)) if x2 else None
     return lower, upper
 
 
-def _upper_log_ratio(x1: int, n1: int, x2: int, n2: int, limit: float) -> float:
-    """Solve chi-square = limit above the estimate, on the log scale; x2 >= 1."""
+def _upper_log_ratio(x1: int, n1: int, x2: int, n2: int, z: float) -> float:
+    """Solve chi = z above the estimate, on the log scale; x2 >= 1.
+
+    In steps of z standard errors of the log ratio (Katz et al. (1978), Biometrics 34:469-474): chi is nearly a
+    straight line there, with the root near the first step, so that any number of units takes as many steps.
+    """
 
     def excess(t: float) -> float:
-        return _chi_square(x1, n1, x2, n2, t) - limit
+        return sqrt(_chi_square(x1, n1, x2, n2, t)) - z
 
+    step = z * sqrt(_log_variance(x1, n1) + _log_variance(x2, n2))
     low = log(max(x1, 0.5)) - log(n1) - log(x2) + log(n2)
     while excess(low) > 0:
-        low -= 1.0
-    step = 1.0
-    while excess(low + step) < 0:
-        step *= 2
-    return float(brentq(excess, low, low + step, xtol=1e-18, rtol=1e-14, maxiter=500))
+        low -= max(step, 1.0)
+    high = low + step
+    while excess(high) < 0:
+        low, high = high, high + 2 * (high - low)
+    return float(brentq(excess, low, high, xtol=TOLERANCE * step))
+
+
+def _log_variance(x: int, n: int) -> float:
+    """Return the variance of the log of a rate, as if there was half of an event or failure where there is none."""
+    return max(n - x, 0.5) / n / max(x, 0.5)
 
 
 def _chi_square(x1: int, n1: int, x2: int, n2: int, t: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import log
+from math import exp, expm1, log, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ KAPPA = 58.0
 _DROP, _PANELS = 42.0, 4
 
 _HALVINGS = 64
+_TOLERANCE = 1e-11  # of the end of a rate sequence, in steps; rounding of the likelihood is about as much at 10^8 units
 _FAR = 700.0  # the largest log ratio and log odds that a floating number holds
 
 
@@ -165,25 +166,39 @@ def rate_sequence(x: int, n: int, alpha: float, planning_rate: float | None = No
     that the rate is constant: where it drifts, it describes.
     """
     a, b = (0.5, 0.5) if planning_rate is None else (2.0, 2 / planning_rate - 2)
-    level = betaln(a + x, b + n - x) - betaln(a, b) + np.log(alpha)
-
-    def below(t: float) -> float:
-        """How far the log likelihood at the log odds t is under the level."""
-        return float(level - (x * log_expit(t) + (n - x) * log_expit(-t)))
-
-    likeliest = _FAR if x == n else log(x / (n - x)) if x else -_FAR
-    lower = 0.0 if x == 0 else _rate_where(below, likeliest, -_FAR)
-    upper = 1.0 if x == n else _rate_where(below, likeliest, _FAR)
-    return lower, upper
+    level = min(0.0, float(betaln(a + x, b + n - x) - betaln(a, b))) + log(alpha)  # rounding may exceed 0
+    if x == 0:
+        return 0.0, -expm1(level / n)
+    if x == n:
+        return exp(level / n), 1.0
+    return _rate_where(level, x, n, -1), _rate_where(level, x, n, 1)
 
 
-def _rate_where(below: Callable[[float], float], inside: float, outside: float) -> float:
-    """Return the rate between the log odds inside and outside at which the likelihood is at the level."""
-    if below(inside) >= 0:  # so many units that the interval is thinner than rounding
-        return float(expit(inside))
-    if below(outside) <= 0:  # no number is far enough out
-        return float(expit(outside))
-    return float(expit(brentq(below, inside, outside, xtol=1e-14, rtol=1e-15)))
+def _rate_where(level: float, x: int, n: int, side: int) -> float:
+    """Return the rate, under (side -1) or over (1) the likeliest one, at which the log likelihood is the level.
+
+    The root of the deviance is nearly a straight line on the scale of the log odds, so that any number of units takes
+    as many steps: the first ends where the line would meet the level.
+    """
+
+    def likelihood(t: float) -> float:
+        return float(x * log_expit(t) + (n - x) * log_expit(-t))
+
+    low = log(x / (n - x))
+    top = likelihood(low)
+    if top <= level:  # so many units that the interval is thinner than rounding
+        return float(expit(low))
+
+    def excess(t: float) -> float:
+        return sqrt(max(top - likelihood(t), 0.0)) - sqrt(top - level)
+
+    step = sqrt(2 * (top - level) * (1 / x + 1 / (n - x)))
+    high = low + side * step
+    while excess(high) < 0:
+        if abs(high) > _FAR:  # no number is far enough out
+            return float(expit(high))
+        low, high = high, high + 2 * (high - low)
+    return float(expit(brentq(excess, low, high, xtol=_TOLERANCE * step)))
 
 
 def _bisect(falls: Callable[[Array], Array], low: Array, high: Array, halvings: int = _HALVINGS) -> Array:

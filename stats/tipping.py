@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from math import ceil, floor, log, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from stats.association import pair_p_value
 from stats.counts import Counts
@@ -18,7 +21,7 @@ from stats.reasons import Notes
 from stats.result import Status
 
 CELLS = 1_500  # batches times pairs of arms that are followed at once; a longer path is followed in coarser steps
-CANDIDATES = 8
+LEAST = 1e-9  # how far a verdict at the very edge is said to be from it
 
 
 class Tipping(NamedTuple):
@@ -45,30 +48,36 @@ def tipping_point(reading: Reading, counts: Counts, status: Status, arms: tuple[
     most = int(whole.events[:, winner].sum() if reading.outcome.better == "higher" else _room(whole, winner).sum())
     open_arms = np.array([variant in counts.open_arms(reading.plan.variants) for variant in reading.plan.variants])
 
-    def stands(path: Path, numbers: NDArray[np.int64]) -> Flags:
-        forged = np.stack([forge(path, winner, int(number)) for number in numbers])
-        judge = _sequential if reading.plan.design == "sequential" else _fixed
-        return judge(reading, path, forged, winner, open_arms)
-
+    judge = _sequential if reading.plan.design == "sequential" else _fixed
     path = whole.coarse(max(20, CELLS // len(open_arms) ** 2))
-    path = path if stands(path, np.zeros(1, dtype=np.int64))[0] else whole
-    found = _smallest(lambda numbers: stands(path, numbers), most)
+    path = path if judge(reading, path, path.events, winner, open_arms) > 0 else whole
+    found = _smallest(
+        lambda number: judge(reading, path, forge(path, winner, number), winner, open_arms),
+        (min(most, _to_the_next(whole, winner, open_arms)), most),
+    )
     if found is None:
         notes.add("no-tipping-point", "tipping_point")
     return Tipping(found, arms[0])
 
 
-def _smallest(stands: Callable[[NDArray[np.int64]], Flags], most: int) -> int | None:
-    """Return the smallest number for which it does not stand; None when it stands for all up to the largest."""
-    low, high = -1, most + 1  # it stands at `low`, by definition; it does not at `high`, or nobody knows
-    while high - low > 1:
-        numbers = np.unique(np.linspace(low + 1, high - 1, CANDIDATES).astype(np.int64))
-        standing = stands(numbers)
-        fallen = np.flatnonzero(~standing)
-        first = int(fallen[0]) if fallen.size else len(numbers)
-        low = int(numbers[first - 1]) if first else low
-        high = int(numbers[first]) if fallen.size else high
-    return high if high <= most else None
+def _smallest(margin: Callable[[int], float], ends: tuple[int, ...]) -> int | None:
+    """Return the smallest number with a negative margin, sought up to one end after the other; None beyond the last.
+
+    The margin changes at whole numbers only, so what lies within 0.2 of where its sign changes is that number.
+    """
+    known = lru_cache(maxsize=None)(margin)
+    if known(0) < 0:
+        return 0
+    end = next((end for end in ends if known(end) < 0), None)
+    return None if end is None else round(float(brentq(lambda x: known(floor(x)), 0, end, xtol=0.2)))
+
+
+def _to_the_next(path: Path, arm: int, open_arms: Flags) -> int:
+    """Return about how many outcomes lie between the arm's rate and the nearest of the other open arms."""
+    events, units = path.events.sum(axis=0), path.units.sum(axis=0)
+    others = open_arms & (units > 0) & (np.arange(len(units)) != arm)
+    gaps = np.abs(events[arm] - events[others] * units[arm] / units[others])
+    return ceil(float(gaps.min(initial=units[arm])))
 
 
 def _removed(path: Path, arm: int, number: int) -> NDArray[np.float64]:
@@ -94,16 +103,27 @@ def _spread(room: NDArray[np.float64], number: int) -> NDArray[np.float64]:
     return np.diff(reached, prepend=0.0)
 
 
-def _sequential(reading: Reading, path: Path, forged: NDArray[np.float64], winner: int, open_arms: Flags) -> Flags:
-    state = start(len(forged), path.rho.shape[1], reading.plan.alpha, reading.outcome.better)
-    state, _ = follow(state, forged, np.broadcast_to(path.units, forged.shape), path.rho[None])
-    return np.asarray(winners(state, open_arms[None]) == winner)
+def _sequential(reading: Reading, path: Path, events: NDArray[np.float64], winner: int, open_arms: Flags) -> float:
+    """Return how far the arm is from not winning: positive while it wins.
+
+    On the scale of the root of the log evidence, which changes in proportion to the outcomes, whatever their number.
+    """
+    alpha = reading.plan.alpha
+    state, steps = follow(
+        start(1, path.rho.shape[1], alpha, reading.outcome.better), events[None], path.units[None], path.rho[None]
+    )
+    rivals = open_arms & (np.arange(len(open_arms)) != winner)
+    against_rivals = steps.log_wealth[0][:, rivals].max(axis=0)
+    evidence = against_rivals.min(initial=steps.log_global.max())
+    margin = sqrt(max(evidence, 0.0)) - sqrt(-log(alpha))
+    won = winners(state, open_arms[None])[0] == winner
+    return max(margin, LEAST) if won else min(margin, -LEAST)
 
 
-def _fixed(reading: Reading, path: Path, forged: NDArray[np.float64], winner: int, open_arms: Flags) -> Flags:
-    units = path.units.sum(axis=0).astype(int).tolist()
-    totals = forged.sum(axis=1).astype(int).tolist()
-    return np.array([_wins(reading, events, units, winner, open_arms) for events in totals])
+def _fixed(reading: Reading, path: Path, events: NDArray[np.float64], winner: int, open_arms: Flags) -> float:
+    """Return 1 while the arm wins by the fixed rule, -1 when it does not."""
+    units, totals = (x.sum(axis=0).astype(int).tolist() for x in (path.units, events))
+    return 1.0 if _wins(reading, totals, units, winner, open_arms) else -1.0
 
 
 def _wins(reading: Reading, events: list[int], units: list[int], winner: int, open_arms: Flags) -> bool:

@@ -60,6 +60,13 @@ def test_panel_by_monte_carlo():
     assert found.expected_loss == pytest.approx(loss.mean(axis=0), abs=4 * loss.std() / 600)
 
 
+def test_the_lowest_of_arms_without_events_at_any_size():
+    """Beta(1, b): the smallest of such is that of arm i with probability b_i over their sum."""
+    for b in ([3e2, 2e2, 5e2], [1e9, 1e7, 1e9], [5e14, 4e14, 1e12]):
+        found = compare(np.ones(3), np.array(b), "lower").probability_best
+        assert found == pytest.approx(np.array(b) / sum(b), rel=1e-11)
+
+
 @pytest.mark.parametrize("better", ["higher", "lower"])
 def test_panel_is_finite_at_extremes(better):
     n = 10.0**9

@@ -11,6 +11,7 @@ import scipy.stats as sps
 from scipy.optimize import minimize_scalar
 from statsmodels.stats import proportion
 
+from stats import ratio
 from stats.intervals import newcombe, normal_quantile, wilson
 from stats.odds import odds_ratio_interval
 from stats.ratio import koopman
@@ -51,6 +52,16 @@ def test_koopman_of_the_reversed_ratio_is_the_reciprocal(table):
     x1, n1, x2, n2 = table
     low, high = koopman(x1, n1, x2, n2, 0.05)
     assert koopman(x2, n2, x1, n1, 0.05) == pytest.approx((1 / high, 1 / low), rel=1e-9)
+
+
+@pytest.mark.parametrize("of", [(0.0073, 0.0075), (0.0073, 0.0146), (0.4, 0.2)])
+def test_koopman_takes_as_many_steps_at_any_number_of_units(monkeypatch, of):
+    statistic, calls = ratio._chi_square, []
+    monkeypatch.setattr(ratio, "_chi_square", lambda *given: calls.append(given) or statistic(*given))
+    for n in (2_000, 200_000, 20_000_000, BILLION):
+        calls.clear()
+        koopman(round(of[0] * n), n, round(of[1] * n), n, 0.05)
+        assert 0 < len(calls) <= 18, n
 
 
 def score_statistic(table, second_rate):

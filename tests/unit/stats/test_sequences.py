@@ -9,7 +9,9 @@ import pytest
 import scipy.stats as sps
 from scipy.integrate import quad
 from scipy.optimize import brentq
+from scipy.special import betaln
 
+from stats import sequences
 from stats.ratio import koopman
 from stats.sequences import Labels, covers, labels, log_mixture, rate_sequence, ratio_sequence, ratio_sequences
 
@@ -133,6 +135,30 @@ def test_rate_sequence_solves_its_equation(x, n, planned):
     level = sps.betabinom(n, a, b).logpmf(x) - sps.binom(n, 0.5).logpmf(x) + n * log(0.5) + log(0.05)
     for end in rate_sequence(x, n, 0.05, planned):
         assert x * log(end) + (n - x) * np.log1p(-end) == pytest.approx(level, abs=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.0073, 0.3])
+def test_rate_sequence_takes_as_many_steps_at_any_number_of_units(monkeypatch, rate):
+    steps, search = [], sequences.brentq
+    monkeypatch.setattr(sequences, "brentq", lambda *given, **more: _counted(search, steps, *given, **more))
+    for n in (2_000, 200_000, 20_000_000, 10**9):
+        steps.clear()
+        rate_sequence(round(rate * n), n, 0.05, 0.0073)
+        assert len(steps) == 2
+        assert max(steps) <= 12, n
+
+
+def _counted(search, steps, *given, **more):
+    root, found = search(*given, full_output=True, **more)
+    steps.append(found.function_calls)
+    return root
+
+
+@pytest.mark.parametrize("n", [1, 300, 10**8])
+def test_rate_sequence_of_none_or_all_solves_its_equation(n):
+    level = betaln(0.5, 0.5 + n) - betaln(0.5, 0.5) + log(0.05)
+    assert n * np.log1p(-rate_sequence(0, n, 0.05)[1]) == pytest.approx(level, rel=1e-9)
+    assert n * log(rate_sequence(n, n, 0.05)[0]) == pytest.approx(level, rel=1e-7)
 
 
 def test_rate_sequence_at_the_edges():
