@@ -3,6 +3,11 @@
 The whole way of `experiments.results.result`: the definition and the counts of all days out of the ledger, and the
 report. Two experiments with the same definition and days, with 10^4 and 10^8 units, in turns; counts are written as
 the scripts would have left them. First no variant differs from another, then one does.
+
+Like is compared with like: a report that says more takes longer, at any size. So the planned size is small enough to
+be reached with 10^4 units, every outcome has events, and the difference is large enough to win with 10^4 units too.
+It is checked that both reports have a winner or none, and leave out the same fields. Told is the median of the rounds'
+ratios: what else the machine does in a round is much the same for both.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from typing import Any
 import numpy as np
 import redis
 
+import stats
 from benchmarks import told
 from benchmarks.servers import running
 from benchmarks.service import LIBRARY, runtime, start
@@ -26,7 +32,8 @@ from experiments.runtime import Runtime
 from experiments.store import keys
 
 SIZES = (10_000, 100_000_000)
-RATE, BETTER = 0.0073, 1.6
+RATE, BETTER = 0.0073, 6.0
+PLANNED = 1_000  # units of each variant
 NOW = 20_781 * DAY + DAY // 2
 
 
@@ -65,8 +72,9 @@ def _cell(rng: np.random.Generator, variant: int, mean: float, rate: float) -> d
     units = int(rng.poisson(mean))
     sought = int(rng.binomial(units, rate))
     clicked, again, went_on = (int(rng.binomial(units, share)) for share in (rate / 2, 0.05, 0.02))
+    contacts = int(rng.binomial(sought, 1 / 3))
     measures = {
-        "a": units, "e": units, "d0": sought, "d1": sought // 3, "d2": again, "d3": went_on, "o4": clicked,
+        "a": units, "e": units, "d0": sought, "d1": contacts, "d2": again, "d3": went_on, "o4": clicked,
         "o5": sought - min(sought, clicked), "o16": again, "o10": went_on,
     }  # fmt: skip
     cell = {f"0.{variant}.0.0.{measure}": number for measure, number in measures.items()}
@@ -79,26 +87,41 @@ def main() -> None:
         prepared = runtime(ledger.url, volatile.url, Keyring({1: b"w" * 32}, {1: b"t" * 32}))
         _install(prepared, client, options.days)
         times: dict[Case, list[float]] = {case: [] for case in CASES}
+        reports: dict[Case, stats.Report] = {}
         for _ in range(options.rounds + 1):  # the first round warms up
             for case in CASES:
                 began = time.perf_counter()
                 made = results.result(prepared.store, case.key, now=NOW)
                 times[case].append(1000 * (time.perf_counter() - began))
                 assert made.sealed_days >= options.days, made.sealed_days
+                reports[case] = made.report
+        _check_alike(reports)
         _tell(options, told.versions(client), {case: spent[1:] for case, spent in times.items()})
+
+
+def _check_alike(reports: dict[Case, stats.Report]) -> None:
+    """A variant has won at both sizes or at neither; both lack the same fields, but for numbers that are too large."""
+    for better in (1.0, BETTER):
+        few, many = (reports[Case(better, units)] for units in SIZES)
+        assert (few.status == "winner") == (many.status == "winner") == (better > 1), (few.status, many.status)
+        absent = [{(one.field, one.where) for one in made.reasons if one.code != "unbounded"} for made in (few, many)]
+        assert absent[0] == absent[1], absent[0] ^ absent[1]
 
 
 def _install(prepared: Runtime, client: redis.Redis, days: int) -> None:
     document = load_yaml((LIBRARY / "four-lines.yml").read_text())
+    plan = {"plan": document["plan"] | {"units_per_variant": PLANNED}}
     for case in CASES:
-        own = {"key": case.key, "surfaces": [case.key]}
+        own = plan | {"key": case.key, "surfaces": [case.key]}
         fill(client, start(prepared, document | own, NOW - (days + 3) * DAY), case, days)
 
 
 def _tell(options: Any, versions: dict[str, str], times: dict[Case, list[float]]) -> None:
     middle = {case: median(spent) for case, spent in times.items()}
     ratios = {
-        "winner" if better > 1 else "equal": middle[Case(better, SIZES[1])] / middle[Case(better, SIZES[0])]
+        "winner" if better > 1 else "equal": median(
+            many / few for few, many in zip(*(times[Case(better, units)] for units in SIZES), strict=True)
+        )
         for better in (1.0, BETTER)
     }
     found = {
