@@ -14,15 +14,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 BUCKETS = 10_000
 REDRAW_PREFIX = b"\x01"
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
+class Draw(NamedTuple):
     """What the hash says about a session: `bucket` and `traffic` in 0…9999, `unit` 16 bytes."""
 
     bucket: int
@@ -30,8 +29,7 @@ class Draw:
     traffic: int
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """The chosen variant's index in file order, or None with the reason, and the draw it came from."""
 
     variant: int | None

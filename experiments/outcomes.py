@@ -5,8 +5,7 @@ By token: it proves the assignment, so nothing has to wait for anything. By sess
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from experiments import assignment
 from experiments.catalogue import Live
@@ -26,8 +25,7 @@ Receipt = Literal["recorded", "already", "spooled", "uncounted", "late", "crosse
 Tier = Literal["reported", "attested"]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """An outcome as reported: `at` is when it happened (unix seconds), `tier` who vouches for it."""
 
     outcome: str
@@ -56,8 +54,7 @@ def open_token(runtime: Runtime, token: str, purpose: Purpose, partner: int | No
     return grant, live
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """An act to be written, and the receipt if that is known beforehand: of what may enter no arm."""
 
     act: acts.Act

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from experiments import assignment
 from experiments.catalogue import Live
@@ -26,8 +26,7 @@ from experiments.units import Unit
 Receipt = Literal["recorded", "already", "spooled", "uncounted"]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A request for a warning. `partner` is the number of the key's partner, `by_server` whether its server asks."""
 
     partner: int
@@ -68,8 +67,7 @@ class Decided:
     rendered: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """The answer to a request: always a message. `grant` is None with the fallback, `session` is one we minted."""
 
     decided: Decided
@@ -131,7 +129,7 @@ def assign(runtime: Runtime, asked: Asked, now: int) -> Assignment:
     row = Row(0, live.version.phase.number, live.version.definition.surfaces.index(surface), _stratum(live, asked))
     phase = live.version.phase
     choice = assignment.choose(live.key, session, phase.weights, phase.traffic, phase.closed)
-    row = replace(row, variant=choice.variant or 0)
+    row = row._replace(variant=choice.variant or 0)
     unit = Unit(live, choice.draw.unit, now)
     known = _write(runtime, unit, asked, None if choice.variant is None else row, locale)
     return _answer(runtime, unit, asked, surface, locale, minted, known)
@@ -179,8 +177,7 @@ def _session(live: Live, asked: Asked) -> tuple[bytes, str | None]:
     return session_bytes(asked.session), None
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     """What is known of a unit after the ledger was asked: its row (None: out of traffic), day, receipt."""
 
     row: Row | None
@@ -220,7 +217,7 @@ def _answer(
     if row is None or known.closed:
         reason = "arm-closed" if known.closed else "out-of-traffic"
         found = fallback(runtime, surface, asked.locale, reason, live)
-        return replace(found, session=minted, receipt=known.receipt)
+        return found._replace(session=minted, receipt=known.receipt)
     grant = Grant(
         version_id=live.version.id, partner=asked.partner, shard=unit.shard, day=known.day, pseudonym=known.pseudonym,
         variant=row.variant, phase=row.phase, surface=row.surface, stratum=row.stratum, issued=unit.now,

@@ -16,8 +16,7 @@ import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -34,8 +33,7 @@ _HEADER = 2 + _NONCE
 _LENGTH = _HEADER + _PAYLOAD.size + 16
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """What a token carries: version and partner ids, day (since 1970), row fields, `issued` in unix seconds.
 
     `stratum` 0 means none, n the n-th declared one; `surface` counts from 0 in file order.

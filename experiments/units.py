@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from experiments import assignment
 from experiments.catalogue import Live
@@ -10,8 +10,7 @@ from experiments.runtime import Runtime
 from experiments.store.acts import Slot
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """`unit` are the 16 bytes of the hash that stand for it, `now` is in unix seconds."""
 
     live: Live

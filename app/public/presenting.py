@@ -32,8 +32,8 @@ def as_text(found: Assignment, context: Context) -> str:
     if parts is None:
         return _JSON.encode(as_json(found, context))
     own = {
-        _RECEIPT: _JSON.encode(found.receipt),
-        _SESSION: _JSON.encode(found.session),
+        _RECEIPT: f'"{found.receipt}"' if found.receipt else "null",
+        _SESSION: _JSON.encode(found.session) if found.session else "null",
         _TOKEN: f'"{_sealed(found.grant, "unit", context)}"',
         _GO: _sealed(found.grant, "go", context),
     }

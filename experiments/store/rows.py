@@ -19,7 +19,7 @@ apart: it belongs to no outcome of any plan).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from experiments.spec import OutcomeDefinition
 
@@ -32,8 +32,7 @@ YOUNG_PEOPLE_BIT = 17
 _ROW = struct.Struct(">II")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """An unpacked row; see the module's docstring for units."""
 
     variant: int

@@ -1,6 +1,5 @@
 """The acts of the hot path, on a real ledger: assign, expose, outcome, and what is told of them."""
 
-import dataclasses
 
 import pytest
 
@@ -380,7 +379,7 @@ def test_what_has_not_happened_yet_is_refused(world, live):
 
 def test_a_crossed_report_is_told_and_counted_apart(world, live):
     told = world.assign(of_variant(world, "law"), shown=True)
-    wrong = dataclasses.replace(told, grant=dataclasses.replace(told.grant, variant=2))
+    wrong = told._replace(grant=told.grant._replace(variant=2))
     before = world.counts(live)
     assert world.outcome(wrong, NOON + 5) == "crossed"
     assert world.expose(wrong, NOON + 5) == "crossed"
@@ -471,7 +470,7 @@ def test_without_the_ledger_everybody_gets_the_same_variant(
 
 def test_what_follows_an_uncounted_assignment_enters_no_arm(world, live):
     told = world.assign("a")
-    uncounted = dataclasses.replace(told, grant=dataclasses.replace(told.grant, uncounted=True))
+    uncounted = told._replace(grant=told.grant._replace(uncounted=True))
     before = world.counts(live)
     assert world.expose(uncounted, NOON + 5) == "uncounted"
     assert world.outcome(uncounted, NOON + 6) == "uncounted"
