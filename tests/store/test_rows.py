@@ -14,7 +14,7 @@ from experiments.store.rows import Row, bit_name, mask, outcome_bit
 LIMITS = Row(variant=31, phase=1023, surface=15, stratum=31, shown=3, step=16_383, bits=2**18 - 1)
 any_row = st.builds(
     Row, st.integers(0, 31), st.integers(0, 1023), st.integers(0, 15), st.integers(0, 31), st.integers(0, 3),
-    st.integers(0, 16_383), st.integers(0, 2**18 - 1),
+    st.integers(0, 16_383), st.integers(0, 2**18 - 1), st.integers(0, 63),
 )  # fmt: skip
 EXTREMES = [
     Row(*values) for values in product((0, 31), (0, 1023), (0, 15), (0, 20), (0, 3), (0, 16_383), (0, 2**17, 2**18 - 1))
@@ -36,9 +36,9 @@ def test_a_row_is_eight_bytes_and_comes_back(row):
     assert Row.from_words(row.word(), row.step << 18 | row.bits) == row
 
 
-@pytest.mark.parametrize("field", Row.__slots__)
+@pytest.mark.parametrize("field", Row._fields)
 def test_fields_do_not_touch_each_other(field):
-    alone = Row(**{name: getattr(LIMITS, name) if name == field else 0 for name in Row.__slots__})
+    alone = Row(**{name: getattr(LIMITS, name) if name == field else 0 for name in Row._fields})
     assert Row.unpack(alone.pack()) == alone
 
 
