@@ -46,7 +46,7 @@ def create_app(
     chosen = surfaces or settings.surfaces
     runtime = Runtime.make(
         store, Keyring.at(settings.key_file), directory, load_fallbacks(directory, settings.fallback_file),
-        Spool(settings.spool, settings.spool_megabytes, store.waiting) if "public" in chosen else None,
+        Spool(settings.spool, settings.spool_megabytes, store.waits) if "public" in chosen else None,
     )  # fmt: skip
     runtime.shards = settings.shards
     app.extensions["signpost"] = Context(runtime, settings, clock)

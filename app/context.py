@@ -27,7 +27,10 @@ class Context:
     def base(self) -> tuple[str | None, ...]:
         """What `base_url` is made of: as good to compare, and made faster."""
         own = self.settings.public_url
-        return (own,) if own else (request.scheme, request.environ.get("HTTP_HOST"))
+        if own:
+            return (own,)
+        environ = request.environ
+        return environ["wsgi.url_scheme"], environ.get("HTTP_HOST")
 
     @property
     def base_url(self) -> str:

@@ -10,37 +10,42 @@ from __future__ import annotations
 import io
 from _thread import LockType, allocate_lock, get_ident
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from experiments.store.waits import Waits
 
 SMALL_BODY = 8 * 1024  # bytes; read ahead, so that who runs need not stop to read
 PIECE = 64 * 1024  # bytes, of a body that does not say how long it is
 
 
-class Places:
+class Places(Waits):
     """So many may be in at a time; the others wait, first come, first served.
 
-    `outside` is for whoever is in and has to wait for something: others may come in meanwhile.
+    Who is in and waits for a bell gives up the place. It rings when there is a place again: whoever rings many bells
+    wakes no more threads than may run.
     """
 
     def __init__(self, count: int) -> None:
         self._free = count
         self._lock = allocate_lock()
-        self._waiting: deque[LockType] = deque()
+        self._arriving: deque[LockType] = deque()
+        self._returning: deque[LockType] = deque()  # before those who arrive
+        self._expected: set[LockType] = set()  # bells of those who gave up their place for them
         self._inside: set[int] = set()
-        self.outside = _Outside(self)
 
     def enter(self, *, again: bool = False) -> None:
-        """Wait for a place. Who was in before and comes `again` is let in before all others."""
+        """Wait for a place. Who was in before and comes `again` is let in before those who were not."""
+        turn = None
         with self._lock:
-            turn = None
             if self._free:
                 self._free -= 1
             else:
                 turn = allocate_lock()
                 turn.acquire()
-                (self._waiting.appendleft if again else self._waiting.append)(turn)
+                (self._returning if again else self._arriving).append(turn)
         if turn is not None:
             turn.acquire()
         self._inside.add(get_ident())
@@ -49,32 +54,66 @@ class Places:
         """Give the place to who waits longest."""
         self._inside.discard(get_ident())
         with self._lock:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._free += 1
+            self._pass_on()
 
-    def is_inside(self) -> bool:
-        """Whether the thread that asks has a place."""
-        return get_ident() in self._inside
+    def wait(self, bell: LockType, seconds: float) -> bool:
+        me = get_ident()
+        if me not in self._inside:  # a thread in the background
+            return super().wait(bell, seconds)
+        with self._lock:
+            if bell.acquire(blocking=False):
+                return True
+            self._expected.add(bell)
+            self._inside.discard(me)
+            self._pass_on()
+        if not bell.acquire(timeout=seconds):
+            return self._come_back(bell)
+        self._inside.add(me)
+        return True
 
+    def ring(self, bells: Sequence[LockType]) -> None:
+        with self._lock:
+            for bell in bells:
+                if bell not in self._expected:
+                    bell.release()
+                    continue
+                self._expected.discard(bell)
+                self._returning.append(bell)
+                if self._free:
+                    self._free -= 1
+                    self._pass_on()
 
-class _Outside:
-    """Leaves the place for a while; nothing for a thread that has none, as those in the background."""
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Without a place for a while, for a thread that has one."""
+        is_inside = get_ident() in self._inside
+        if is_inside:
+            self.leave()
+        try:
+            yield
+        finally:
+            if is_inside:
+                self.enter(again=True)
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
-        self._left: set[int] = set()
+    def _pass_on(self) -> None:
+        queue = self._returning or self._arriving
+        if queue:
+            queue.popleft().release()
+        else:
+            self._free += 1
 
-    def __enter__(self) -> None:
-        if self._places.is_inside():
-            self._left.add(get_ident())
-            self._places.leave()
-
-    def __exit__(self, *_: object) -> None:
-        if get_ident() in self._left:
-            self._left.discard(get_ident())
-            self._places.enter(again=True)
+    def _come_back(self, bell: LockType) -> bool:
+        """The time is over: whether it rang all the same, and in any case a place again."""
+        with self._lock:
+            if bell.acquire(blocking=False):  # this very moment, and with a place
+                self._inside.add(get_ident())
+                return True
+            has_rung = bell in self._returning
+            if has_rung:
+                self._returning.remove(bell)
+            self._expected.discard(bell)
+        self.enter(again=True)
+        return has_rung
 
 
 class Entrance:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from flask import Flask
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -14,24 +18,31 @@ _ALWAYS = (("Referrer-Policy", "no-referrer"), ("X-Content-Type-Options", "nosni
 
 
 def register(app: Flask) -> None:
-    """Add the headers after each request."""
-    app.after_request(_secure)
+    """Add the headers to every response on its way out, whoever made it: outside of Flask, where a list is a list."""
+    app.wsgi_app = _secured(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
 
-def _secure(response: Response) -> Response:
-    headers, path = response.headers, request.path
+def _secured(application: WSGIApplication) -> WSGIApplication:
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            _complete(headers, environ["PATH_INFO"], environ["REQUEST_METHOD"])
+            return start_response(status, headers, *error)
+
+        return application(environ, start)
+
+    return serve
+
+
+def _complete(headers: list[tuple[str, str]], path: str, method: str) -> None:
     present = {name.lower() for name, _ in headers}
     if "content-security-policy" not in present:
         # A warning may stand in a partner's frame; nothing else may.
-        headers.add("Content-Security-Policy", _FRAMED if path.startswith("/v1/warnings/") else _UNFRAMED)
-    for name, value in _ALWAYS:
-        if name.lower() not in present:
-            headers.add(name, value)
+        headers.append(("Content-Security-Policy", _FRAMED if path.startswith("/v1/warnings/") else _UNFRAMED))
+    headers += _ALWAYS
     if "cache-control" not in present and not path.startswith("/static/"):
-        headers.add("Cache-Control", "no-store")
+        headers.append(("Cache-Control", "no-store"))
     if path in _FROM_ANYWHERE:
         # Tokens may be used from any origin; what asks for a warning says itself which origin it allows.
-        headers["Access-Control-Allow-Origin"] = "*"
-    if request.method == "OPTIONS" and "Access-Control-Allow-Origin" in headers:
-        headers["Access-Control-Allow-Headers"] = "Content-Type"
-    return response
+        headers.append(("Access-Control-Allow-Origin", "*"))
+    if method == "OPTIONS" and (path in _FROM_ANYWHERE or "access-control-allow-origin" in present):
+        headers.append(("Access-Control-Allow-Headers", "Content-Type"))

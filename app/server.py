@@ -24,7 +24,7 @@ def application() -> Entrance:
     from app.wsgi import build  # noqa: PLC0415  (loaded by workers, not by their supervisor)
 
     places = Places(Settings.read().threads)
-    return Entrance(build(waiting=places.outside), places)
+    return Entrance(build(places), places)
 
 
 class Server(Granian):

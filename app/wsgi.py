@@ -14,8 +14,8 @@ from experiments import replaying, retention, waiting
 from experiments.errors import StoreUnavailable, UnsafeStore
 from experiments.runtime import Runtime
 from experiments.store import Store
-from experiments.store.group import NOTHING, Aside
 from experiments.store.spool import Spool
+from experiments.store.waits import PLAINLY, Waits
 
 log = logging.getLogger("signpost")
 
@@ -24,14 +24,14 @@ LOOK_SECONDS = 60
 REPLAY_SECONDS = 1
 
 
-def build(waiting: Aside = NOTHING) -> Flask:
+def build(waits: Waits = PLAINLY) -> Flask:
     """Make the application and start its background refresh. Refuses an unsafe store, waits for none."""
     logging.basicConfig(format="[%(levelname)s] %(message)s")
     log.setLevel(logging.INFO)
     settings = Settings.read()
     store = Store.open(
         settings.ledger_url, settings.volatile_url, budget=settings.store_budget, durability=settings.durability,
-        waiting=waiting,
+        waits=waits,
     )  # fmt: skip
     try:
         check(store)

@@ -14,7 +14,7 @@ from typing import Any
 from experiments.access import ApiKey
 from experiments.errors import InvalidInput
 from experiments.identity import Keyring
-from experiments.model import EXPOSURE_SECONDS, LIVE, Experiment, Version
+from experiments.model import EXPOSURE_SECONDS, HOUR, LIVE, Experiment, Version
 from experiments.spec import Message
 from experiments.store import Store
 from experiments.store.acts import NEVER, Terms
@@ -37,6 +37,18 @@ class Live:
     locales: tuple[str, ...]
     tags: tuple[str, ...]
     decided: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    _open: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def open_days(self, now: int) -> tuple[tuple[int, int], ...]:
+        """The open days, newest first, each with the moment it is sealed. Both change on the hour, as windows do."""
+        hour = now // HOUR
+        held = self._open.get(hour)
+        if held is None:
+            version = self.version
+            self._open.clear()
+            held = tuple((day, version.sealed_at(day)) for day in version.open_days(hour * HOUR))
+            self._open[hour] = held
+        return held
 
 
 @dataclass(frozen=True)

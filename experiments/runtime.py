@@ -146,6 +146,9 @@ class Runtime:
 
     def pages_if_known(self, live: Live, shard: int, day: int) -> int:
         """As `pages`; UNKNOWN_PAGES while the ledger cannot tell, for acts that then wait in the spool."""
+        known = self._pages.get((live.tags[shard], day))
+        if known is not None:
+            return known
         try:
             return self.pages(live, shard, day)
         except StoreUnavailable:

@@ -21,16 +21,18 @@ class Unit(NamedTuple):
     def shard(self) -> int:
         return assignment.shard(self.unit, len(self.live.tags))
 
-    def slot(self, runtime: Runtime, day: int) -> Slot:
-        live = self.live
-        name = assignment.pseudonym(runtime.day_key(day, self.now), live.experiment, live.version.number, self.unit)
-        return slot_of(runtime, live, self.shard, day, name, self.now)
-
     def slots(self, runtime: Runtime) -> list[Slot]:
-        days = self.live.version.open_days(self.now)
-        if self.live.version.definition.unit == "view":
+        """Where its rows may be, the newest open day first. Raises StoreUnavailable for want of a day key."""
+        live, shard = self.live, self.shard
+        days = live.open_days(self.now)
+        if live.version.definition.unit == "view":
             days = days[:1]
-        return [self.slot(runtime, day) for day in days]
+        return [self._slot(runtime, live, shard, day, sealed) for day, sealed in days]
+
+    def _slot(self, runtime: Runtime, live: Live, shard: int, day: int, sealed: int) -> Slot:
+        key = runtime.day_key(day, self.now)
+        name = assignment.pseudonym(key, live.experiment, live.version.number, self.unit)
+        return Slot(live.tags[shard], day, sealed - self.now, runtime.pages_if_known(live, shard, day), name)
 
 
 def slot_of(runtime: Runtime, live: Live, shard: int, day: int, name: bytes, now: int) -> Slot:

@@ -10,37 +10,37 @@ from dataclasses import dataclass
 
 from experiments.store.connection import connect
 from experiments.store.documents import Documents
-from experiments.store.group import NOTHING, Aside
 from experiments.store.ledger import Ledger
 from experiments.store.settings import Condition, condition
 from experiments.store.volatile import Volatile
+from experiments.store.waits import PLAINLY, Waits
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
     """All that outlives a process. `durability` is the mode that is wanted of the ledger.
 
-    `waiting` is entered by threads while they do nothing but wait for a store.
+    `waits` is how threads wait for a store.
     """
 
     ledger: Ledger
     documents: Documents
     volatile: Volatile
     durability: str = "single"
-    waiting: Aside = NOTHING
+    waits: Waits = PLAINLY
 
     @classmethod
     def open(
         cls, ledger_url: str, volatile_url: str, *, budget: float = 0.1, patience: float = 5.0,
-        durability: str = "single", waiting: Aside = NOTHING,
+        durability: str = "single", waits: Waits = PLAINLY,
     ) -> Store:  # fmt: skip
         """Make the clients. Connects to nothing: a store that is down is met by the first call.
 
         `budget` seconds are the time a person waits for the ledger, one try.
         """
         hot, patient = connect(ledger_url, timeout=budget), connect(ledger_url, timeout=patience)
-        ledger = Ledger(hot, patient, budget=budget, replicated=durability == "replicated", waiting=waiting)
-        return cls(ledger, Documents(patient), Volatile(connect(volatile_url, timeout=budget)), durability, waiting)
+        ledger = Ledger(hot, patient, budget=budget, replicated=durability == "replicated", waits=waits)
+        return cls(ledger, Documents(patient), Volatile(connect(volatile_url, timeout=budget)), durability, waits)
 
     def condition(self) -> Condition:
         """Read what both servers really promise."""

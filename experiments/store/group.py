@@ -6,17 +6,13 @@ those who came meanwhile. So a lone call costs nothing extra, and under load one
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import LockType, allocate_lock
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from experiments.errors import StoreUnavailable
-
-# Entered while a thread does nothing but wait, so that others may run in its place.
-Aside = AbstractContextManager[Any]
-NOTHING: Aside = nullcontext()
+from experiments.store.waits import PLAINLY, Waits
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -50,10 +46,10 @@ class _Turn(Generic[Item, Answer]):
 class Group(Generic[Item, Answer]):
     """`write` takes all items that are waiting (at most about `most`) and returns an answer for each, in order."""
 
-    def __init__(self, write: Callable[[list[Item]], Sequence[Answer]], *, most: int, waiting: Aside = NOTHING) -> None:
+    def __init__(self, write: Callable[[list[Item]], Sequence[Answer]], *, most: int, waits: Waits = PLAINLY) -> None:
         self._write = write
         self._most = most
-        self._aside = waiting
+        self._waits = waits
         self._lock = allocate_lock()
         self._waiting: deque[_Turn[Item, Answer]] = deque()
         self._busy = False
@@ -68,15 +64,11 @@ class Group(Generic[Item, Answer]):
         with self._lock:
             self._waiting.append(turn)
             turn.leads, self._busy = not self._busy, True
-        if not turn.leads and not self._rung(turn, seconds):
+        if not turn.leads and not self._waits.wait(turn.bell, seconds):
             self._withdraw(turn)
         if turn.leads and not turn.is_over:
             self._lead()
         return turn.result()
-
-    def _rung(self, turn: _Turn[Item, Answer], seconds: float) -> bool:
-        with self._aside:
-            return turn.bell.acquire(timeout=seconds)
 
     def _withdraw(self, turn: _Turn[Item, Answer]) -> None:
         """Wait no longer, unless the bell rings this very moment."""
@@ -89,22 +81,22 @@ class Group(Generic[Item, Answer]):
             turn.bell.acquire()
 
     def _lead(self) -> None:
-        batch = self._take()
+        batch = self._take()  # the leader's own turn is the first
         try:
             answers = self._write([item for turn in batch for item in turn.items])
         except BaseException as error:
-            for turn in (*batch, *self._give_up()):
+            batch += self._give_up()
+            for turn in batch:
                 turn.error = error if isinstance(error, Exception) else StoreUnavailable("the write was broken off")
-                turn.bell.release()
+            self._waits.ring([turn.bell for turn in batch[1:]])
             if not isinstance(error, Exception):
                 raise
             return
-        self._hand_over()
         at = 0
         for turn in batch:
             turn.answers = answers[at : at + len(turn.items)]
             at += len(turn.items)
-            turn.bell.release()
+        self._waits.ring([*self._following(), *(turn.bell for turn in batch[1:])])
 
     def _take(self) -> list[_Turn[Item, Answer]]:
         batch: list[_Turn[Item, Answer]] = []
@@ -122,11 +114,11 @@ class Group(Generic[Item, Answer]):
             self._waiting.clear()
         return waiting
 
-    def _hand_over(self) -> None:
+    def _following(self) -> list[LockType]:
+        """The bell of who leads next, if anybody waits."""
         with self._lock:
             if not self._waiting:
                 self._busy = False
-                return
-            following = self._waiting[0]
-            following.leads = True
-        following.bell.release()
+                return []
+            self._waiting[0].leads = True
+            return [self._waiting[0].bell]

@@ -16,8 +16,9 @@ from experiments.store.acts import Act, Told
 from experiments.store.batch import Origin, answers, packed
 from experiments.store.breaker import Breaker
 from experiments.store.connection import Client
-from experiments.store.group import NOTHING, Aside, Group
+from experiments.store.group import Group
 from experiments.store.scripts import Script
+from experiments.store.waits import PLAINLY, Waits
 from experiments.store.wire import Wire
 
 MOST = 250  # acts in one call: some milliseconds of the server's time, in which it does nothing else
@@ -41,16 +42,16 @@ class Lane:
     """
 
     def __init__(
-        self, client: Client, tag: str, replicated: float = 0.0, waiting: Aside = NOTHING,
+        self, client: Client, tag: str, replicated: float = 0.0, waits: Waits = PLAINLY,
         patient: Client | None = None,
     ) -> None:  # fmt: skip
         key = keys.days(tag)
-        self._wire, self._batches = Wire(client, key, waiting), Wire(patient or client, key, waiting)
-        self._turn, self._aside = threading.Lock(), waiting
+        self._wire, self._batches = Wire(client, key), Wire(patient or client, key)
+        self._turn, self._waits = threading.Lock(), waits
         self._milliseconds = int(1000 * replicated)
         self._after = None if replicated else ALONE
         self._breaker = Breaker()
-        self._group: Group[Act, Told | Spoiled] = Group(self._write, most=MOST, waiting=waiting)
+        self._group: Group[Act, Told | Spoiled] = Group(self._write, most=MOST, waits=waits)
         self.fullest = 0
 
     @property
@@ -69,12 +70,8 @@ class Lane:
     def write_many(self, acts: Sequence[Act], origin: Origin | None = None) -> Sequence[Told | Spoiled]:
         """Write a batch at once; with `origin`, of a spool, leaving out what that has had written before."""
         self._breaker.require()
-        with self._aside:
-            self._turn.acquire()
-        try:
+        with self._waits.aside(), self._turn:
             return self._send(self._batches, acts, origin)
-        finally:
-            self._turn.release()
 
     def guarded(self, call: Callable[[], Value]) -> Value:
         """Do something else with the shard; its failures count, and nobody waits for it while it is away."""

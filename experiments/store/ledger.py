@@ -12,8 +12,8 @@ from experiments.store import keys
 from experiments.store.acts import UNKNOWN_PAGES, Act, Told
 from experiments.store.batch import Origin
 from experiments.store.connection import Client, translated
-from experiments.store.group import NOTHING, Aside
 from experiments.store.lane import Lane, Spoiled
+from experiments.store.waits import PLAINLY, Waits
 
 ROWS_PER_PAGE = 100
 FULL_PAGE = 384  # rows; the compact encoding ends at 512
@@ -24,9 +24,9 @@ class Ledger:
     """`client` has the short time-out of a waiting person (`budget`, seconds), `patient` that of a report."""
 
     def __init__(
-        self, client: Client, patient: Client, *, budget: float, replicated: bool = False, waiting: Aside = NOTHING
+        self, client: Client, patient: Client, *, budget: float, replicated: bool = False, waits: Waits = PLAINLY
     ) -> None:
-        self._waiting = waiting
+        self._waits = waits
         self.client = client
         self.patient = patient
         self._budget = budget
@@ -59,7 +59,7 @@ class Ledger:
     def _lane(self, tag: str) -> Lane:
         lane = self._lanes.get(tag)
         if lane is None:
-            lane = Lane(self.client, tag, self._replicated, self._waiting, self.patient)
+            lane = Lane(self.client, tag, self._replicated, self._waits, self.patient)
             lane = self._lanes.setdefault(tag, lane)
         return lane
 

@@ -23,7 +23,8 @@ from filelock import FileLock, Timeout
 from experiments.errors import StoreUnavailable
 from experiments.store.act_bytes import from_bytes, lasting, to_bytes
 from experiments.store.acts import Act
-from experiments.store.group import NOTHING, Aside, Group
+from experiments.store.group import Group
+from experiments.store.waits import PLAINLY, Waits
 
 FILE = "spool.sqlite3"
 PAGE_BYTES = 4096
@@ -82,13 +83,13 @@ class Look:
 class Spool:
     """The spool in a folder, opened when it is first needed, bounded to so many megabytes. Safe for threads."""
 
-    def __init__(self, folder: Path, megabytes: int, waiting: Aside = NOTHING) -> None:
+    def __init__(self, folder: Path, megabytes: int, waits: Waits = PLAINLY) -> None:
         self.folder = folder
         self._pages = megabytes * 1024 * 1024 // PAGE_BYTES
         self._db: sqlite3.Connection | None = None
         self._inode = 0
         self._lock = threading.Lock()
-        self._group: Group[tuple[str, int, bytes], None] = Group(self._insert, most=MOST, waiting=waiting)
+        self._group: Group[tuple[str, int, bytes], None] = Group(self._insert, most=MOST, waits=waits)
         self._turn = FileLock(folder / "replay.lock", thread_local=False)
         self.trouble: str | None = None
         self.id = ""

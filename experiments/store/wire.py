@@ -15,7 +15,6 @@ import redis
 from redis.exceptions import MovedError, RedisClusterException
 
 from experiments.store.connection import Client, is_cluster, translated
-from experiments.store.group import NOTHING, Aside
 
 Command = Sequence[str | int | bytes]
 
@@ -27,8 +26,7 @@ class Wire:
     they are safe to repeat. Nobody waits twice for a late reply.
     """
 
-    def __init__(self, client: Client, key: str, waiting: Aside = NOTHING) -> None:
-        self._aside = waiting
+    def __init__(self, client: Client, key: str) -> None:
         self._client = client
         self._key = key
         self._connection: Any = None
@@ -79,8 +77,7 @@ class Wire:
     def _exchange(self, connection: Any, commands: Sequence[Command]) -> list[Any]:
         try:
             connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-            with self._aside:
-                return [_reply(connection) for _ in commands]
+            return [_reply(connection) for _ in commands]
         except BaseException:
             # A late reply would be taken for the next call's. And the slot may have another master by now.
             self.close()

@@ -17,10 +17,10 @@ from app.entrance import SMALL_BODY, Entrance, Places
 def waits_for_a_place(places: Places, number: int) -> None:
     """Return when so many are waiting."""
     for _ in range(1000):
-        if len(places._waiting) == number:
+        if len(places._arriving) + len(places._returning) == number:
             return
         threading.Event().wait(0.005)
-    raise AssertionError(f"{len(places._waiting)} wait, not {number}")
+    raise AssertionError(f"{places._arriving} and {places._returning} wait, not {number}")
 
 
 def test_no_more_are_in_than_there_are_places():
