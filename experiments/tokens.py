@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import struct
-import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
@@ -30,6 +29,7 @@ UNCOUNTED = 1  # flag: the assignment could not be written, so nothing that foll
 _PAYLOAD = struct.Struct(">IHBH8sBHBBBI")
 _NONCE = 12
 _HEADER = 2 + _NONCE
+NONCES = 128  # drawn at a time
 _LENGTH = _HEADER + _PAYLOAD.size + 16
 
 
@@ -66,27 +66,18 @@ class Grant(NamedTuple):
         )
 
 
-class _Nonces:
-    """Random nonces, fetched many at a time: asking the system for each would stop all threads for a moment.
-
-    Each thread has its own, and a process that is forked fetches new ones: none is ever given twice.
-    """
-
-    MANY = 128
-
-    def __init__(self) -> None:
-        self._held = threading.local()
-
-    def next(self) -> bytes:
-        held: list[bytes] = getattr(self._held, "nonces", [])
-        if not held or self._held.process != os.getpid():
-            drawn = os.urandom(_NONCE * self.MANY)
-            held = self._held.nonces = [drawn[at : at + _NONCE] for at in range(0, len(drawn), _NONCE)]
-            self._held.process = os.getpid()
-        return held.pop()
+_nonces: list[bytes] = []
+os.register_at_fork(after_in_child=_nonces.clear)  # else parent and child would use the same ones
 
 
-_nonces = _Nonces()
+def _nonce() -> bytes:
+    """A random nonce, never given twice. Drawn many at a time: each call of the system stops all threads."""
+    while True:
+        try:
+            return _nonces.pop()
+        except IndexError:
+            drawn = os.urandom(_NONCE * NONCES)
+            _nonces.extend(drawn[at : at + _NONCE] for at in range(0, len(drawn), _NONCE))
 
 
 class Sealer:
@@ -97,7 +88,7 @@ class Sealer:
         self._ciphers = {kid: AESGCM(key) for kid, key in ring.items()}
 
     def seal(self, grant: Grant, purpose: Purpose) -> str:
-        nonce = _nonces.next()
+        nonce = _nonce()
         head = bytes((FORMAT, self._current)) + nonce
         body = self._ciphers[self._current].encrypt(nonce, grant.pack(), _associated(purpose))
         return urlsafe_b64encode(head + body).rstrip(b"=").decode()
