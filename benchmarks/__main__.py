@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 RUNS = (
-    "throughput", "latency --rounds 3", "events --rounds 3", "cluster_cpu --rounds 3", "memory", "results_time",
-    "public_surface", "validation", "report_time", "efficiency", "demo",
+    "throughput", "latency --rounds 3", "events --rounds 3", "cluster_cpu --rounds 3", "memory", "file_bytes",
+    "anatomy", "results_time", "public_surface", "validation", "report_time", "efficiency", "demo",
 )  # fmt: skip
 
 failed = []
