@@ -1,6 +1,5 @@
 """The acts of the hot path, on a real ledger: assign, expose, outcome, and what is told of them."""
 
-
 import pytest
 
 from experiments import lifecycle, outcomes, recording
