@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from experiments import assignment
 from experiments.access import ApiKey
 from experiments.catalogue import Live
-from experiments.errors import InvalidInput, OutcomeRefused, SignpostError, StoreUnavailable
+from experiments.directory import match
+from experiments.errors import AccessError, InvalidInput, OutcomeRefused, SignpostError, StoreUnavailable
 from experiments.model import day_of
 from experiments.outcomes import (
     CLOCK_SKEW,
@@ -130,7 +131,7 @@ class Bulk:
         return Report(
             acts.assign(
                 self._slots(live, item.unit, day), live.terms, now=item.at, word=word, shown=True, by_partner=True,
-                locale=item.locale or live.locales[0], closed=version.phase.closed, claimed=True,
+                locale=_locale(live, item), claimed=True,
             )
         )  # fmt: skip
 
@@ -147,12 +148,12 @@ class Bulk:
 
     def _slots(self, live: Live, unit: bytes, newest: int) -> list[acts.Slot]:
         shard = assignment.shard(unit, len(live.tags))
-        found = []
-        for day in live.version.open_days(self._now):
-            if day <= newest:
-                key = self._runtime.day_key(day, self._now)
-                name = assignment.pseudonym(key, live.experiment, live.version.number, unit)
-                found.append(slot_of(self._runtime, live, shard, day, name, self._now))
+        found, open_days = [], live.version.open_days(self._now)
+        # What is dated before the version's first day, by a clock that is a little late, belongs to that day.
+        for day in [day for day in open_days if day <= newest] or open_days[-1:]:
+            key = self._runtime.day_key(day, self._now)
+            name = assignment.pseudonym(key, live.experiment, live.version.number, unit)
+            found.append(slot_of(self._runtime, live, shard, day, name, self._now))
         return found
 
     def _tag(self, live: Live, unit: bytes) -> str:
@@ -172,8 +173,8 @@ class Bulk:
             raise InvalidInput("no such experiment or version takes events", code="unknown-experiment", pointer=pointer)
         if live.version.definition.unit != "session":
             raise InvalidInput("units of this experiment are no sessions", pointer="/unit")
-        for surface in live.version.definition.surfaces[:1]:
-            self._key.require_surface(surface)
+        if "*" not in self._key.surfaces and not set(self._key.surfaces) & set(live.version.definition.surfaces):
+            raise AccessError("this key is for none of the experiment's surfaces", code="scope-missing")
         return live
 
     def _word(self, live: Live, item: Assigned) -> int:
@@ -200,6 +201,15 @@ class Bulk:
             variant, phase.number, _position(definition.surfaces, surface, "surface"),
             _position(definition.strata, item.stratum, "stratum") + 1 if item.stratum is not None else 0,
         )  # fmt: skip
+
+
+def _locale(live: Live, item: Assigned) -> str:
+    """One of the experiment's own: what a partner writes there goes no further."""
+    locale = match(item.locale, live.locales)
+    if locale is None:
+        told = f"the experiment has {', '.join(live.locales)}"
+        raise InvalidInput(f"unknown locale; {told}", code="unknown-locale", pointer="/locale")
+    return locale
 
 
 def _position(declared: Sequence[str], name: str, field: str) -> int:

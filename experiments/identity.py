@@ -121,7 +121,8 @@ class DayKeys:
         return held
 
     def _made(self, day: int, now: float) -> bytes:
-        before = self._counted(day)  # asked first: as soon as there is a key, others count with it
+        # Asked first: as soon as there is a key, others count with it. A day that is to come has no units.
+        before = self._counted(day) if day <= day_of(now) else []
         proposal = secrets.token_bytes(32)
         held = self._volatile.day_key(day, proposal, _seconds(day, now))
         if held == proposal:

@@ -90,13 +90,40 @@ class _Twice(dict[str, Any]):
 
 def load_json(text: bytes | str) -> Any:
     """Return the document, or raise InvalidInput; NaN, infinities and double keys are errors."""
+    document = _decoded(text)
+    _require_once(document)
+    return document
+
+
+def load_items(text: bytes | str) -> list[Any]:
+    """Return the items of an array; one with a double key as its InvalidInput. Raises InvalidInput for no array."""
+    document = _decoded(text)
+    if not isinstance(document, list):
+        raise InvalidInput("the body must be a JSON array", code="wrong-type", pointer="")
+    return [_item(one) for one in document]
+
+
+def _item(document: Any) -> Any:
     try:
-        document = _DECODER.decode(text.decode(json.detect_encoding(text)) if isinstance(text, bytes) else text)
+        _require_once(document)
+    except InvalidInput as error:
+        return error
+    return document
+
+
+def _require_once(document: Any) -> None:
+    try:
         _refuse_twice(document, [])
+    except RecursionError:
+        raise InvalidInput("the body nests too deeply", code="malformed-json", pointer="") from None
+
+
+def _decoded(text: bytes | str) -> Any:
+    try:
+        return _DECODER.decode(text.decode(json.detect_encoding(text)) if isinstance(text, bytes) else text)
     except (ValueError, RecursionError) as error:
         where = f" at position {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise InvalidInput(f"the body is not valid JSON{where}", code="malformed-json", pointer="") from None
-    return document
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -35,27 +35,28 @@ def _shard(runtime: Runtime, spool: Spool, tag: str, clock: Callable[[], float])
     done = 0
     while waiting := spool.first(tag, MOST):
         try:
-            _write(runtime, spool, tag, waiting, int(clock()))
+            done += _write(runtime, spool, tag, waiting, int(clock()))
         except StoreUnavailable:
             break  # this shard waits on; the others do not wait for it
-        done += len(waiting)
     return done
 
 
-def _write(runtime: Runtime, spool: Spool, tag: str, waiting: Sequence[Waiting], now: int) -> None:
-    readable = [(one.number, one.act) for one in waiting if one.act is not None]
-    numbers = tuple(number for number, _ in readable)
+def _write(runtime: Runtime, spool: Spool, tag: str, waiting: Sequence[Waiting], now: int) -> int:
+    """Write events up to the first one that the script cannot make sense of; returns how many are settled."""
+    readable = [(one, one.act) for one in waiting if one.act is not None]
     acts = [_due(runtime, act, now) for _, act in readable]
-    told = runtime.store.ledger.replay(acts, Origin(spool.id, numbers)) if acts else ()
-    answers = list(zip(readable, acts, told, strict=True))
-    spoiled = {one.number for one in waiting if one.act is None}
-    spoiled |= {number for (number, _), _, answer in answers if isinstance(answer, Spoiled)}
-    instead = [
-        act.otherwise
-        for (_, act), due, answer in answers
-        if act.otherwise is not None and _found_nobody(runtime, due, answer)
-    ]
-    spool.settle(tag, waiting[-1].number, spoiled=sorted(spoiled), instead=instead)
+    origin = Origin(waiting[0].spool, tuple(one.number for one, _ in readable))
+    told = runtime.store.ledger.replay(acts, origin) if acts else ()
+    last = waiting[-1] if len(told) == len(acts) else readable[len(told) - 1][0]
+    spoiled = {one.number for one in waiting if one.act is None and one.number <= last.number}
+    instead = []
+    for (one, act), due, answer in zip(readable, acts, told, strict=False):
+        if isinstance(answer, Spoiled):
+            spoiled.add(one.number)
+        elif act.otherwise is not None and _found_nobody(runtime, due, answer):
+            instead.append(act.otherwise)
+    spool.settle(last, tag, spoiled=sorted(spoiled), instead=instead)
+    return sum(one.number <= last.number for one in waiting)
 
 
 def _found_nobody(runtime: Runtime, act: Act, answer: Told | Spoiled) -> bool:

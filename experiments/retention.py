@@ -11,7 +11,7 @@ Days of versions that still take outcomes are never touched.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ from experiments.model import DAY, ENDED, Experiment, LogEntry, Version, day_of
 from experiments.runtime import Runtime
 from experiments.store.folding import fold, is_folded
 from experiments.store.keys import tag
-from experiments.store.upkeep import Upkeep, rewrite
+from experiments.store.upkeep import Upkeep, reached, rewrite
 
 log = logging.getLogger("signpost")
 
@@ -101,7 +101,8 @@ def _forget(upkeep: Upkeep, experiments: list[Experiment], concluded: int, now: 
         due = {name: server for name, server in servers.items() if done.get(name, 0) < wanted}
         if due:
             _drop_rows(upkeep, experiments, min(done.get(name, 0) for name in due), settled)
-        results = {name: _rewrite(upkeep, name, server, done.get(name), now) for name, server in due.items()}
+        deleted = reached(servers.values())
+        results = {name: _rewrite(upkeep, name, server, done.get(name), now, deleted) for name, server in due.items()}
     return [name for name, ok in results.items() if ok], [name for name, ok in results.items() if not ok]
 
 
@@ -116,11 +117,13 @@ def _drop_rows(upkeep: Upkeep, experiments: list[Experiment], since: float, unti
                     log.warning("rows of a shard of %s not deleted: %s", _named(experiment, version), error.detail)
 
 
-def _rewrite(upkeep: Upkeep, name: str, server: object, before: int | None, now: int) -> bool:
+def _rewrite(
+    upkeep: Upkeep, name: str, server: object, before: int | None, now: int, deleted: Mapping[str, int]
+) -> bool:
     """One server's failure keeps no other one waiting."""
     last = _time(before) if before else "never"
     try:
-        rewrite(server)
+        rewrite(server, deleted)
         upkeep.note_rewritten(name, now)
     except StoreUnavailable as error:
         log.warning("append-only file of %s not rewritten (last time: %s): %s", name, last, error.detail)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from experiments.catalogue import Catalogue, Live
 from experiments.directory import Fallbacks, HelpDirectory
 from experiments.errors import StoreUnavailable
 from experiments.identity import DayKeys, Keyring
-from experiments.model import day_of
+from experiments.model import DAY, day_of
 from experiments.store import Store
 from experiments.store.acts import UNKNOWN_PAGES, Act, Told, apart
 from experiments.store.copy import Copy
@@ -21,6 +22,7 @@ log = logging.getLogger("signpost")
 
 FIRST_DAY_PAGES = 10_000  # room for a million units of an experiment nobody has seen yet, for 1.4 MB at most
 LEAST_PAGES = 64
+EARLY_SECONDS = 600
 
 
 @dataclass
@@ -55,21 +57,33 @@ class Runtime:
     def refresh(self, now: float) -> None:
         """Catch up with the stores: definitions, day keys, the pages of the day. Raises StoreUnavailable."""
         try:
+            if self.catalogue.is_loaded:  # at the start, who has units of a day must be known before its key is made
+                with suppress(StoreUnavailable):
+                    self._refresh_keys(now)  # whatever becomes of the ledger
             self.catalogue.refresh(now)
-            live = self.catalogue.snapshot.by_id.values()
-            today = day_of(now)
-            self.day_keys.refresh(now, min((one.version.open_days(now)[-1] for one in live), default=today))
-            for one in live:
-                for day in one.version.open_days(now):
-                    self.day_key(day, now)
+            self._refresh_keys(now)
+            for one in self.catalogue.snapshot.by_id.values():
+                for day in self._days_to_open(one, now):
                     for shard in range(len(one.tags)):
                         self.pages(one, shard, day)
-            self._pages = {at: n for at, n in list(self._pages.items()) if at[1] > today - 8}
+            self._pages = {at: n for at, n in list(self._pages.items()) if at[1] > day_of(now) - 8}
         except StoreUnavailable as error:
             self.trouble = error.detail
             raise
         self.trouble = None
         self._ring()
+
+    def _refresh_keys(self, now: float) -> None:
+        live = self.catalogue.snapshot.by_id.values()
+        self.day_keys.refresh(now, min((one.version.open_days(now)[-1] for one in live), default=day_of(now)))
+        for one in live:
+            for day in one.version.open_days(now):
+                self.day_key(day, now)
+
+    def _days_to_open(self, live: Live, now: float) -> tuple[int, ...]:
+        """The open days, and tomorrow a little before it begins: then nobody has to ask for its pages."""
+        days = live.version.open_days(now)
+        return (days[0] + 1, *days) if now % DAY >= DAY - EARLY_SECONDS else days
 
     @property
     def degraded(self) -> str | None:
@@ -139,8 +153,10 @@ class Runtime:
             known = self.open_day(tag, day, self._wanted_pages(live, tag, day))
         return known
 
-    def open_day(self, tag: str, day: int, wanted: int = LEAST_PAGES) -> int:
-        """Number of row pages of a day in a shard: as fixed already, else as wanted."""
+    def open_day(self, tag: str, day: int, wanted: int | None = None) -> int:
+        """Number of row pages of a day in a shard: as fixed already, else as wanted, or as yesterday needed."""
+        if wanted is None:
+            wanted = self._like_yesterday(tag, day) if self.store.ledger.units_on(tag, day - 1) else FIRST_DAY_PAGES
         self._pages[tag, day] = self.store.ledger.open_day(tag, day, wanted)
         return self._pages[tag, day]
 
@@ -169,4 +185,7 @@ class Runtime:
         """Pages of about 100 rows when the day is like yesterday; five times as many units still stay compact."""
         if live.version.started is None or day <= day_of(live.version.started):
             return max(LEAST_PAGES, FIRST_DAY_PAGES // len(live.tags))
+        return self._like_yesterday(tag, day)
+
+    def _like_yesterday(self, tag: str, day: int) -> int:
         return max(LEAST_PAGES, -(-self.store.ledger.units_on(tag, day - 1) // ROWS_PER_PAGE))

@@ -19,7 +19,7 @@ from app.public.metrics import count_receipt
 from experiments.bulk import Answer, Assigned, Bulk, ByToken, Happened, Item
 from experiments.errors import AccessError, InvalidDefinition, InvalidInput, SignpostError
 from experiments.outcomes import Event
-from experiments.reading import load_json
+from experiments.reading import load_items, load_json
 from experiments.violations import violations_of
 
 blueprint = Blueprint("bulk", __name__)
@@ -58,10 +58,7 @@ def _documents(body: bytes) -> Iterator[Any]:
     if body.lstrip()[:1] != b"[":
         yield from (_line(line) for line in body.splitlines() if line.strip())
         return
-    document = load_json(body)
-    if not isinstance(document, list):
-        raise InvalidInput("the body must be a JSON array, or lines of JSON objects", code="wrong-type", pointer="")
-    yield from document
+    yield from load_items(body)
 
 
 def _line(line: bytes) -> Any:

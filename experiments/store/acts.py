@@ -1,7 +1,7 @@
 """What can be counted: one act is one thing that happened to one unit, ready to be written to its shard.
 
 Everything in it is pseudonymised already; a raw session never reaches this module. An act is safe to repeat, and
-says the same whenever it is written: it can wait in a spool.
+says the same whenever it is written: it can wait in a spool. (Events apart are no part of a row: each time counts.)
 """
 
 from __future__ import annotations

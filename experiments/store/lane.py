@@ -68,7 +68,10 @@ class Lane:
         return self._group.submit(acts, seconds)
 
     def write_many(self, acts: Sequence[Act], origin: Origin | None = None) -> Sequence[Told | Spoiled]:
-        """Write a batch at once; with `origin`, of a spool, leaving out what that has had written before."""
+        """Write a batch at once; with `origin`, of a spool, leaving out what that has had written before.
+
+        Then the answers end with the first one that is spoiled.
+        """
         self._breaker.require()
         with self._waits.aside(), self._turn:
             return self._send(self._batches, acts, origin)
@@ -119,21 +122,26 @@ class Lane:
         return reply
 
     def _acknowledgement(self, wire: Wire) -> Acknowledgement:
-        if self._after is None:
+        after = self._after
+        if after is None:
             told = wire.call(("INFO", "server"))[0]
-            self._after = Acknowledgement.of_a_replica(_fields(told), self._milliseconds)
-        return self._after
+            after = self._after = Acknowledgement.of_a_replica(_fields(told), self._milliseconds)
+        return after
 
     def _halved(self, wire: Wire, acts: Sequence[Act], origin: Origin | None) -> Sequence[Told | Spoiled]:
-        """Find the act that the script fails on; all others go on."""
+        """Find the act that the script fails on; all others go on.
+
+        Of a spool, those behind it wait: once they are written, the spool counts as replayed beyond it.
+        """
         if len(acts) == 1:
             return [Spoiled("the store cannot make sense of this event")]
         middle = len(acts) // 2
-        first = last = origin
-        if origin is not None:
-            first = origin._replace(numbers=origin.numbers[:middle])
-            last = origin._replace(numbers=origin.numbers[middle:])
-        return [*self._send(wire, acts[:middle], first), *self._send(wire, acts[middle:], last)]
+        if origin is None:
+            return [*self._send(wire, acts[:middle]), *self._send(wire, acts[middle:])]
+        told = self._send(wire, acts[:middle], origin._replace(numbers=origin.numbers[:middle]))
+        if isinstance(told[-1], Spoiled):
+            return told
+        return [*told, *self._send(wire, acts[middle:], origin._replace(numbers=origin.numbers[middle:]))]
 
 
 def _is_the_scripts(error: redis.ResponseError) -> bool:

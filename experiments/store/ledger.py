@@ -94,8 +94,12 @@ class Ledger:
 
     def units_on(self, tag: str, day: int) -> int:
         """Units assigned on a day, in one shard; the day's first request may wait for it."""
-        with translated():
-            fields = self.client.hgetall(keys.counts(tag, day))
+
+        def ask() -> dict[bytes, bytes]:
+            with translated():
+                return dict(self.client.hgetall(keys.counts(tag, day)))
+
+        fields = self._lane(tag).guarded(ask)
         return sum(int(n) for name, n in fields.items() if name.endswith(b".a"))
 
     def counts(self, tags: Sequence[str], days: Sequence[int]) -> tuple[dict[int, dict[str, int]], dict[str, int]]:

@@ -66,6 +66,7 @@ class Waiting(NamedTuple):
     number: int
     at: int
     act: Act | None
+    spool: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +122,21 @@ class Spool:
     def first(self, tag: str, most: int) -> list[Waiting]:
         """The oldest events that wait for a shard, in the order in which they came."""
         query = "SELECT number, at, act FROM events WHERE tag = ? ORDER BY number LIMIT ?"
-        return [Waiting(number, at, from_bytes(act)) for number, at, act in self._read(query, tag, most)]
+        name, rows = self._do(lambda db: (self.id, db.execute(query, (tag, most)).fetchall()), writes=False)
+        return [Waiting(number, at, from_bytes(act), name) for number, at, act in rows]
 
-    def settle(self, tag: str, last: int, *, spoiled: Sequence[int] = (), instead: Sequence[Act] = ()) -> None:
-        """Let go of a shard's events up to a number; spoiled ones are set aside, others come in instead."""
+    def settle(self, last: Waiting, tag: str, *, spoiled: Sequence[int] = (), instead: Sequence[Act] = ()) -> None:
+        """Let go of a shard's events up to one; spoiled ones are set aside, others come in instead.
+
+        Raises StoreUnavailable when the file is another one by now, because that one was damaged.
+        """
 
         def write(db: sqlite3.Connection) -> None:
+            if self.id != last.spool:
+                raise OSError("the file was set aside meanwhile")
             db.executemany(_ASIDE, [(number,) for number in spoiled])
             db.executemany(_INSERT, [(act.tag, int(time.time()), to_bytes(act)) for act in instead])
-            db.execute("DELETE FROM events WHERE tag = ? AND number <= ?", (tag, last))
+            db.execute("DELETE FROM events WHERE tag = ? AND number <= ?", (tag, last.number))
 
         self._do(write)
 

@@ -8,8 +8,8 @@ the other, because a rewrite takes memory, disk and time that requests need, too
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import redis
@@ -19,6 +19,7 @@ from experiments.store import keys
 from experiments.store.connection import Client, is_cluster, translated
 
 LONGEST = 1800.0  # seconds that a file may take
+LONGEST_BEHIND = 60.0  # seconds that a replica may need to get what its primary has
 LOOK_SECONDS = 0.05
 PAGES_AT_ONCE = 200
 
@@ -67,9 +68,25 @@ class Upkeep:
                     self.client.execute_command("UNLINK", *names[first : first + PAGES_AT_ONCE])
 
 
-def rewrite(server: Client) -> None:
-    """Let a server rewrite its files, one by one, and wait for the end. Raises StoreUnavailable if that fails."""
+def reached(servers: Iterable[Client]) -> dict[str, int]:
+    """How far each primary has written, by the name under which its replicas know its writes."""
+    found = {}
+    for server in servers:
+        with suppress(redis.RedisError, OSError):  # one that is away is met again when it shall rewrite
+            told = server.info("replication")
+            if told["role"] == "master":
+                found[str(told["master_replid"])] = int(told["master_repl_offset"])
+    return found
+
+
+def rewrite(server: Client, after: Mapping[str, int] | None = None) -> None:
+    """Let a server rewrite its files, one by one, and wait for the end. Raises StoreUnavailable if that fails.
+
+    A replica waits first until it is as far as its primary was (`after`, see `reached`): else what was deleted there
+    would be in its new files.
+    """
     with translated():
+        _follow(server, after or {})
         if _settled(server)["aof_enabled"]:
             server.bgrewriteaof()  # after any that was under way: that one may hold what has been deleted since
             if _settled(server)["aof_last_bgrewrite_status"] != "ok":
@@ -78,6 +95,17 @@ def rewrite(server: Client) -> None:
             server.bgsave()
             if _settled(server)["rdb_last_bgsave_status"] != "ok":
                 raise StoreUnavailable("the RDB file could not be rewritten; the server's log says why")
+
+
+def _follow(server: Client, after: Mapping[str, int]) -> None:
+    until = time.monotonic() + LONGEST_BEHIND
+    while True:
+        told = server.info("replication")
+        if told["role"] == "master" or int(told["slave_repl_offset"]) >= after.get(str(told["master_replid"]), 0):
+            return
+        if time.monotonic() > until:
+            raise StoreUnavailable("the replica is too far behind its primary to rewrite its file now")
+        time.sleep(LOOK_SECONDS)
 
 
 def _may_have_dump(told: dict[str, Any]) -> bool:

@@ -104,6 +104,7 @@ def test_another_variant_than_the_rows_is_crossed_and_counted_once(service):
         ({"occurred_at": NOON - 2 * DAY}, "invalid-value", "/1/occurred_at"),
         ({"occurred_at": "yesterday"}, "invalid-value", "/1/occurred_at"),
         ({"session": RAW}, "unknown-field", "/1/session"),
+        ({"locale": "xx-s3ss10n1"}, "unknown-locale", "/1/locale"),
         ({"event": "click"}, "invalid-value", "/1/event"),
         ({"channel": "click"}, "channels-not-allowed", "/1/channel"),
     ],
@@ -202,3 +203,38 @@ def test_a_foreign_key_may_not_report_for_our_surface(service):
     token = [{"event": "outcome", "token": given["token"], "outcome": "left"}]
     assert service.post("/v1/events", token, key="foreign").json["receipts"][0]["type"].endswith("/token-foreign")
     assert service.total("e") == 1
+
+
+def test_a_field_given_twice_spoils_its_item_only(service):
+    good, twice = json.dumps(exposure(service, "one")), json.dumps(exposure(service, "two"))
+    twice = twice.replace('"phase": 0', '"phase": 0, "phase": 1')
+    answer = service.post("/v1/events", f"[{good}, {twice}]")
+    assert receipts(answer) == ["recorded", "refused"]
+    assert (answer.json["receipts"][1]["type"].rpartition("/")[2], answer.json["receipts"][1]["pointer"]) == (
+        "duplicate-key", "/1/phase",
+    )  # fmt: skip
+
+
+def test_what_is_dated_before_the_versions_first_day(service):
+    """By a clock that is late, or of the version before: told for the item, and the others are counted."""
+    items = [exposure(service, "in time"), outcome(service, "early", occurred_at=NOON - DAY)]
+    answer = service.post("/v1/events", items)
+    assert receipts(answer) == ["recorded", "refused"]
+    assert answer.json["receipts"][1]["type"].endswith("/no-exposure")
+
+
+def test_an_exposure_from_before_its_arm_was_closed(service):
+    open_arm = next(f"s{n}" for n in range(99) if drawn(service, f"s{n}")[1] == "harm")
+    item = exposure(service, open_arm)
+    service.ask(open_arm)
+    service.act("close-arm", variant="harm")
+    assert receipts(service.post("/v1/events", [item])) == ["recorded"]
+    assert service.total("e") == 1
+
+
+def test_a_key_for_the_second_surface(service):
+    service.key("second", surfaces=("search-de",))
+    items = [exposure(service, "de", surface="search-de"), exposure(service, "uk", surface="search-uk")]
+    answer = service.post("/v1/events", items, key="second")
+    assert receipts(answer) == ["recorded", "refused"]
+    assert answer.json["receipts"][1]["type"].endswith("/scope-missing")

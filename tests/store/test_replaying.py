@@ -17,7 +17,7 @@ from experiments import assignment, lifecycle, replaying, waiting
 from experiments.errors import StoreUnavailable
 from experiments.identity import session_bytes
 from experiments.model import DAY, HOUR
-from experiments.runtime import LEAST_PAGES, Runtime
+from experiments.runtime import FIRST_DAY_PAGES, Runtime
 from experiments.store import keys
 from experiments.store.acts import UNKNOWN_PAGES, Act, Slot, apart
 from experiments.store.spool import FILE, Spool
@@ -133,7 +133,9 @@ def test_a_day_that_nobody_has_opened_is_opened_by_the_replay(running, make_outa
     assert {slot.pages for slot in held.slots} == {UNKNOWN_PAGES}
     outage.replay(NOON + DAY)
     assert outage.live.total(live, "a", TODAY + 1) == 1
-    assert ledger.clients[0].hget(keys.days(live.tags[0]), str(TODAY + 1)) == b"%d" % LEAST_PAGES
+    assert ledger.clients[0].hget(keys.days(live.tags[0]), str(TODAY + 1)) == b"%d" % FIRST_DAY_PAGES, (
+        "as for a day like no other"
+    )
     assert outage.live.assign("a", NOON + DAY + 9, shown=True).receipt == "already"
 
 

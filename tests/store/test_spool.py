@@ -40,6 +40,11 @@ def names(spool: Spool, tag: str = TAG) -> list[str]:
     return [one.act.what for one in spool.first(tag, 10_000) if one.act is not None]
 
 
+def settle(spool: Spool, number: int, **options) -> None:
+    """Let go of the events up to a number, as a replay does that has just read them."""
+    spool.settle(spool.first(TAG, 1)[0]._replace(number=number), TAG, **options)
+
+
 def execute(spool: Spool, statement: str, *parameters: object) -> None:
     with closing(sqlite3.connect(spool.folder / FILE, isolation_level=None)) as db:
         db.execute(statement, parameters)
@@ -111,29 +116,29 @@ def test_files_are_their_owners_alone(spool):
 
 def test_settled_events_are_gone_and_no_others(spool):
     spool.keep([act(1), act(2, OTHER), act(3), act(4)], NOW)
-    spool.settle(TAG, 3)
+    settle(spool, 3)
     assert names(spool) == ["late.4"]
     assert names(spool, OTHER) == ["late.2"]
 
 
 def test_a_number_is_never_given_twice(spool):
     spool.keep([act(1), act(2)], NOW)
-    spool.settle(TAG, 2)
+    settle(spool, 2)
     spool.close()
     again = Spool(spool.folder, 16)
     again.keep([act(3)], NOW)
     assert [one.number for one in again.first(TAG, 9)] == [3]
-    again.settle(TAG, 3, instead=[act(4)])
+    settle(again, 3, instead=[act(4)])
     assert [one.number for one in again.first(TAG, 9)] == [4]
     again.close()
 
 
 def test_spoiled_events_are_set_aside_and_counted(spool):
     spool.keep([act(1), act(2), act(3)], NOW)
-    spool.settle(TAG, 2, spoiled=[2])
+    settle(spool, 2, spoiled=[2])
     assert names(spool) == ["late.3"]
     assert spool.waiting() == {TAG: (1, 1)}
-    spool.settle(TAG, 3)
+    settle(spool, 3)
     assert spool.tags() == []
     assert spool.waiting() == {TAG: (0, 1)}
     held = look(spool.folder)
@@ -143,7 +148,7 @@ def test_spoiled_events_are_set_aside_and_counted(spool):
 
 def test_what_comes_instead_is_of_another_shard(spool):
     spool.keep([act(1)], NOW)
-    spool.settle(TAG, 1, instead=[act(2, OTHER)])
+    settle(spool, 1, instead=[act(2, OTHER)])
     assert spool.waiting() == {OTHER: (1, 0)}
     assert names(spool, OTHER) == ["late.2"]
 
@@ -211,7 +216,7 @@ def test_a_full_spool_stays_in_trouble_until_there_is_room(tmp_path):
     fill(spool)
     spool.check()
     assert "full" in (spool.trouble or "")
-    spool.settle(TAG, 1_000)
+    settle(spool, 1_000)
     spool.check()
     assert spool.trouble is None
     spool.keep([act(n) for n in range(200)], NOW)
@@ -441,3 +446,14 @@ def test_a_broken_off_process_leaves_what_was_told(tmp_path):
     os.close(read)
     os.waitpid(child, 0)
     assert names(Spool(tmp_path, 16)) == ["late.1", "late.2"]
+
+
+def test_events_of_another_file_are_not_let_go(spool):
+    """Read before the file was set aside, settled after it: the new file's events have the same numbers."""
+    spool.keep([act(1)], NOW)
+    read = spool.first(TAG, 1)[0]
+    spool._path.replace(spool.folder / "elsewhere")
+    spool.keep([act(2)], NOW)
+    with pytest.raises(StoreUnavailable):
+        spool.settle(read, TAG)
+    assert [one.act for one in spool.first(TAG, 9)] == [act(2)]

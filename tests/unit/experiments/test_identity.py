@@ -223,8 +223,10 @@ def test_a_key_replaces_another_only_where_units_came_before_it(store):
     keys.key(TODAY, MORNING)
     DayKeys(store.volatile, lambda _: counted).key(TODAY, MORNING)
     assert keys.replaced == []
+    keys.key(TODAY - 1, MORNING)
+    assert keys.replaced == [(TODAY - 1, "tag")]
     keys.key(TODAY + 1, MORNING)
-    assert keys.replaced == [(TODAY + 1, "tag")]
+    assert keys.replaced == [(TODAY - 1, "tag")], "a day that is to come has no units"
 
 
 def test_a_key_that_somebody_has_is_adopted_without_asking_for_units(store):
@@ -235,5 +237,6 @@ def test_a_key_that_somebody_has_is_adopted_without_asking_for_units(store):
     lonely = DayKeys(store.volatile, silent)
     assert lonely.key(TODAY, MORNING) == key
     with pytest.raises(StoreUnavailable):
-        lonely.key(TODAY + 1, MORNING)
-    assert DayKeys(store.volatile).key(TODAY + 1, MORNING), "nothing half-made was left behind"
+        lonely.key(TODAY - 1, MORNING)
+    assert DayKeys(store.volatile).key(TODAY - 1, MORNING), "nothing half-made was left behind"
+    assert lonely.key(TODAY + 1, MORNING), "tomorrow's key waits for no ledger"
