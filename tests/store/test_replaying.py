@@ -363,6 +363,21 @@ def test_spoiled_events_are_set_aside_and_the_rest_goes_on(running, make_outage)
     assert outage.replay() == 1
 
 
+def test_a_spoiled_event_is_not_lost_when_the_replay_is_broken_off(running, make_outage, unsettled):
+    """The ledger remembers what comes before it only: nothing behind it was written, so it is met again."""
+    live = running()
+    outage = make_outage()
+    (tag,) = live.tags
+    poison = Act("no such act", tag, (Slot(tag, TODAY, HOUR, 64, bytes(8)),), live.terms, (), "x")
+    outage.spool.keep([apart(tag, "late.left"), poison, apart(tag, "late.left")], NOON)
+    unsettled()
+    outage.replay()
+    assert outage.waits() == {tag: (3, 0)}
+    outage.replay()
+    assert outage.waits() == {tag: (0, 1)}
+    assert outage.live.apart(live) == {"late.left": 2}
+
+
 def test_only_spoiled_events(running, make_outage):
     live = running()
     outage = make_outage()

@@ -180,3 +180,22 @@ def test_a_day_without_units_and_a_store_that_is_filled_again_are_no_loss(world,
     world.runtime.refresh(NOON + 120)  # puts its copy back
     restarted(world).refresh(NOON + 180)
     assert store.ledger.counts(live.tags, [TODAY])[1] == {}
+
+
+def test_day_keys_are_put_back_and_made_while_the_ledger_is_away(
+    start_server, open_store, volatile_server, make_world, definition
+):
+    """The volatile store was emptied in an outage: nobody may make other keys when the ledger is back."""
+    ledger = start_server()
+    store = open_store(ledger.url, volatile_server.url)
+    world = make_world(store)
+    world.run(definition(), now=NOON)
+    held = store.volatile.held_key(TODAY)
+    with volatile_server.client() as client:
+        client.flushall()
+    ledger.stop()
+    with pytest.raises(StoreUnavailable):
+        world.runtime.refresh(NOON + 60)
+    assert held is not None
+    assert store.volatile.held_key(TODAY) == held
+    assert store.volatile.held_key(TODAY + 1) is not None, "after noon tomorrow's key waits for no ledger, either"
