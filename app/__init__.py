@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import headers, problems
 from app.context import Context
+from app.framework import Signpost
 from app.settings import Settings
 from experiments.directory import load_fallbacks, load_help
 from experiments.errors import StoreUnavailable
@@ -21,14 +21,6 @@ from experiments.store import Store
 from experiments.store.spool import Spool
 
 LARGEST_BODY = 8 * 1024
-
-
-class Signpost(Flask):
-    """Flask without what no view here needs."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Views are plain functions; Flask would look at each of them anew in every request."""
-        return func
 
 
 def create_app(

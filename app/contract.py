@@ -15,6 +15,8 @@ from flask import Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from app.entrance import WHOLE_BODY
+from app.framework import Whole
 from app.problems import utf_8
 from experiments.errors import InvalidDefinition, InvalidInput, Violation
 from experiments.reading import load_json
@@ -63,6 +65,9 @@ def contract(
 
 def content() -> bytes:
     """The request's bytes. A body that does not say how long it is would be cut off at the limit without a word."""
+    whole: bytes | None = request.environ.get(WHOLE_BODY)
+    if whole is not None:
+        return whole
     data = request.get_data()
     if "CONTENT_LENGTH" not in request.environ and len(data) >= (request.max_content_length or len(data) + 1):
         raise RequestEntityTooLarge
@@ -93,4 +98,9 @@ def reply(payload: Mapping[str, Any] | list[Any], status: int = 200) -> Response
 
 def json_text(text: str, status: int = 200) -> Response:
     """JSON that is rendered already."""
-    return Response(utf_8(text), status, content_type="application/json")
+    return json_bytes(utf_8(text), status)
+
+
+def json_bytes(body: bytes, status: int = 200) -> Response:
+    """JSON that is rendered and encoded already."""
+    return Whole(body, "application/json", status)

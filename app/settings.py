@@ -33,7 +33,7 @@ SETTINGS = {
     "surfaces": Setting("SIGNPOST_SURFACES", "public,research,review", "list", "which surfaces this process serves"),
     "public_url": Setting("SIGNPOST_PUBLIC_URL", "", "URL", "base of links; empty: the request's own host"),
     "workers": Setting("SIGNPOST_WORKERS", "1", "processes", "worker processes of `signpost serve`"),
-    "threads": Setting("SIGNPOST_THREADS", "8", "threads", "requests of each worker that run at a time"),
+    "threads": Setting("SIGNPOST_THREADS", "4", "threads", "requests of each worker that run at a time"),
     "store_budget": Setting(
         "SIGNPOST_STORE_BUDGET_MS", "100", "milliseconds", "what a waiting person gives the ledger"
     ),

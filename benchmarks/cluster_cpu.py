@@ -32,7 +32,7 @@ def microseconds(service: Service, rate: int, seconds: int) -> float:
 
 def main() -> None:
     options = told.arguments(
-        __doc__, rounds=5, seconds=8, rate=0, masters=3, workers=2, threads=8
+        __doc__, rounds=5, seconds=8, rate=0, masters=3, workers=2, threads=4
     )  # fmt: skip
     with ExitStack() as stack:
         size = told.size(options)

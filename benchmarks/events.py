@@ -98,7 +98,7 @@ def measured(options: argparse.Namespace, service: Service) -> dict[str, Any]:
 
 
 def main() -> None:
-    options = told.arguments(__doc__, rounds=5, seconds=4, batch=1_000, workers=2, threads=8)
+    options = told.arguments(__doc__, rounds=5, seconds=4, batch=1_000, workers=2, threads=4)
     with signpost(told.size(options)) as service, service.ledger[0].client() as client:
         found = {"versions": told.versions(client)} | measured(options, service)
         found["in_ledger"] = settled(service, found["units"])

@@ -155,7 +155,7 @@ def stalls(milliseconds: int) -> Callable[[Server, threading.Event], int]:
 
 def main() -> None:
     options = told.arguments(
-        __doc__, choices=MODES, rounds=5, seconds=8, rows=1_000_000, rate=300, stall=300, workers=2, threads=8
+        __doc__, choices=MODES, rounds=5, seconds=8, rows=1_000_000, rate=300, stall=300, workers=2, threads=4
     )  # fmt: skip
     with ExitStack() as stack:
         ours = stack.enter_context(signpost(told.size(options)))

@@ -1,6 +1,6 @@
 """Durable assignments per second, beside a bare Flask route and the obvious implementation of the same call.
 
-`python -m benchmarks.throughput [--rounds 5] [--seconds 4] [--warmup 2] [--workers 2] [--threads 8] [--json]`
+`python -m benchmarks.throughput [--rounds 5] [--seconds 4] [--warmup 2] [--workers 2] [--threads 4] [--json]`
 
 A server key, a JSON body with the surface, `expose: true`, and in every request a session that is new. All three run
 under the same server with the same workers and threads, take turns in rounds, and get the same requests. Prints the
@@ -85,7 +85,7 @@ def _microseconds(rounds: Sequence[Round], part: str) -> float:
 
 
 def main() -> None:
-    options = told.arguments(__doc__, rounds=5, seconds=4, warmup=2, workers=2, threads=8)
+    options = told.arguments(__doc__, rounds=5, seconds=4, warmup=2, workers=2, threads=4)
     with all_three(told.size(options)) as services:
         ours = services["signpost"]
         found = summary(measured(services, options))

@@ -38,7 +38,7 @@ class Choice(NamedTuple):
 
 
 def _mac(key: bytes, message: bytes) -> bytes:
-    return hmac.digest(key, message, hashlib.sha256)
+    return hmac.new(key, message, hashlib.sha256).digest()
 
 
 def _scaled(eight_bytes: bytes, size: int) -> int:

@@ -15,7 +15,7 @@ import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,6 +30,7 @@ _PAYLOAD = struct.Struct(">IHBH8sBHBBBI")
 _NONCE = 12
 _HEADER = 2 + _NONCE
 NONCES = 128  # drawn at a time
+_ASSOCIATED = {purpose: bytes((FORMAT,)) + purpose.encode() for purpose in get_args(Purpose)}
 _LENGTH = _HEADER + _PAYLOAD.size + 16
 
 
@@ -84,14 +85,15 @@ class Sealer:
     """Seals and opens tokens with a ring of 32-byte keys; the highest key id is the current one."""
 
     def __init__(self, ring: Mapping[int, bytes]) -> None:
-        self._current = max(ring)
+        current = max(ring)
         self._ciphers = {kid: AESGCM(key) for kid, key in ring.items()}
+        self._encrypt = self._ciphers[current].encrypt
+        self._head = bytes((FORMAT, current))
 
     def seal(self, grant: Grant, purpose: Purpose) -> str:
         nonce = _nonce()
-        head = bytes((FORMAT, self._current)) + nonce
-        body = self._ciphers[self._current].encrypt(nonce, grant.pack(), _associated(purpose))
-        return urlsafe_b64encode(head + body).rstrip(b"=").decode()
+        body = self._encrypt(nonce, grant.pack(), _ASSOCIATED[purpose])
+        return urlsafe_b64encode(self._head + nonce + body).rstrip(b"=").decode()
 
     def open(self, token: str, purpose: Purpose) -> Grant:
         """Return the grant, or raise TokenError (`token-invalid`) for anything that we did not seal for this."""
@@ -100,13 +102,9 @@ class Sealer:
         if raw[0] != FORMAT or cipher is None:
             raise _invalid()
         try:
-            return Grant.unpack(cipher.decrypt(raw[2:_HEADER], raw[_HEADER:], _associated(purpose)))
+            return Grant.unpack(cipher.decrypt(raw[2:_HEADER], raw[_HEADER:], _ASSOCIATED[purpose]))
         except InvalidTag:
             raise _invalid() from None
-
-
-def _associated(purpose: Purpose) -> bytes:
-    return bytes((FORMAT,)) + purpose.encode()
 
 
 def _decode(token: str) -> bytes:

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from app import access, problems
 from app.context import Context, context
-from app.contract import contract, json_text
+from app.contract import contract, json_bytes
 from app.public.bodies import LONGEST_TAG, AssignmentReply, AssignmentRequest
 from app.public.metrics import count_receipt
-from app.public.presenting import as_text, warning
+from app.public.presenting import as_bytes, warning
 from experiments.errors import InvalidInput, SignpostError
 from experiments.reading import load_json
 from experiments.recording import Asked, Assignment, assign, fallback, find
@@ -47,7 +47,7 @@ def assignments(body: AssignmentRequest) -> Response:
         override=body.override,
     )  # fmt: skip
     found = answered(at.runtime, who, asked, at.now)
-    return _allow_origin(json_text(as_text(found, at)), who)
+    return _allow_origin(json_bytes(as_bytes(found, at)), who)
 
 
 def admitted(at: Context, *, check_origin: bool) -> access.Caller:

@@ -42,8 +42,8 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def _count(response: Response) -> Response:
-        route = request.url_rule.rule if request.url_rule else "unknown"
-        _requests(route, response.status_code).inc()
+        rule = request.url_rule
+        _requests(rule.rule if rule else "unknown", response.status_code).inc()
         return response
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 from app.context import Context
+from app.problems import utf_8
 from experiments.directory import Offer, offers
-from experiments.recording import Assignment, Decided, Shown
+from experiments.recording import Assignment, Decided, Receipt, Shown
 from experiments.tokens import Grant
 
 MINUTE = 60
@@ -21,23 +22,22 @@ MOST_RENDERED = 16  # of one kind: a `Host` header is anybody's choice
 # Private use characters stand where parts differ; JSON text that holds one by chance is rendered whole instead.
 _RECEIPT, _SESSION, _TOKEN, _GO = _PLACES = "\ue000\ue001\ue002\ue003"
 _SPLIT = re.compile(f'"?([{_PLACES[:3]}])"?|({_GO})')
+_RECEIPTS = {None: b"null"} | {name: b'"%b"' % name.encode() for name in get_args(Receipt)}
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def as_text(found: Assignment, context: Context) -> str:
-    """The body of `AssignmentReply` as JSON."""
-    if found.grant is None:
-        return _JSON.encode(as_json(found, context))
-    parts = _rendered(found.decided, context)
-    if parts is None:
-        return _JSON.encode(as_json(found, context))
+def as_bytes(found: Assignment, context: Context) -> bytes:
+    """The body of `AssignmentReply` as JSON in UTF-8."""
+    parts = _rendered(found.decided, context) if found.grant else None
+    if found.grant is None or parts is None:
+        return utf_8(_JSON.encode(as_json(found, context)))
     own = {
-        _RECEIPT: f'"{found.receipt}"' if found.receipt else "null",
-        _SESSION: _JSON.encode(found.session) if found.session else "null",
-        _TOKEN: f'"{_sealed(found.grant, "unit", context)}"',
-        _GO: _sealed(found.grant, "go", context),
+        _RECEIPT: _RECEIPTS[found.receipt],
+        _SESSION: utf_8(_JSON.encode(found.session)) if found.session else b"null",
+        _TOKEN: b'"%b"' % _sealed(found.grant, "unit", context).encode(),
+        _GO: _sealed(found.grant, "go", context).encode(),
     }
-    return "".join([own.get(part, part) for part in parts])
+    return b"".join([own[part] if part.__class__ is str else part for part in parts])  # type: ignore[misc]
 
 
 def as_json(found: Assignment, context: Context) -> dict[str, Any]:
@@ -62,10 +62,10 @@ def message(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _rendered(decided: Decided, context: Context) -> list[str] | None:
-    """The reply in parts: fixed text, and between it the places of what differs."""
+def _rendered(decided: Decided, context: Context) -> list[bytes | str] | None:
+    """The reply in parts: fixed bytes, and between them the places of what differs."""
     at = (context.base, context.now // MINUTE)
-    parts: list[str] | None = decided.rendered.get(at)
+    parts: list[bytes | str] | None = decided.rendered.get(at)
     if parts is None:
         if len(decided.rendered) >= MOST_RENDERED:
             decided.rendered.clear()
@@ -73,12 +73,12 @@ def _rendered(decided: Decided, context: Context) -> list[str] | None:
     return parts or None
 
 
-def _parts(decided: Decided, context: Context) -> list[str]:
+def _parts(decided: Decided, context: Context) -> list[bytes | str]:
     plain = _JSON.encode(_warning(decided, None, context))
     if any(place in plain for place in _PLACES):
         return []
     whole = _document(decided, _RECEIPT, _SESSION, _TOKEN) | _warning(decided, _GO, context)
-    return [part for part in _SPLIT.split(_JSON.encode(whole)) if part]
+    return [part if part in _PLACES else utf_8(part) for part in _SPLIT.split(_JSON.encode(whole)) if part]
 
 
 def _document(decided: Decided, receipt: str | None, session: str | None, token: str | None) -> dict[str, Any]:

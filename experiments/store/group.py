@@ -81,6 +81,7 @@ class Group(Generic[Item, Answer]):
             turn.bell.acquire()
 
     def _lead(self) -> None:
+        self._waits.linger()
         batch = self._take()  # the leader's own turn is the first
         try:
             answers = self._write([item for turn in batch for item in turn.items])

@@ -23,6 +23,9 @@ class Waits:
         for bell in bells:
             bell.release()
 
+    def linger(self) -> None:
+        """Let those go first who are about to join: so a write that is about to begin serves more of them."""
+
     def aside(self) -> AbstractContextManager[Any]:
         """What a thread enters while it does nothing but wait for something else."""
         return nullcontext()

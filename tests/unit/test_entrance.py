@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.entrance import SMALL_BODY, Entrance, Places
+from app.entrance import GO_FIRST, SMALL_BODY, WHOLE_BODY, Entrance, Places
 
 
 def waits_for_a_place(places: Places, number: int) -> None:
@@ -130,3 +130,47 @@ def test_an_application_that_fails_gives_its_place_back():
     with pytest.raises(RuntimeError):
         call(Entrance(fails, places), io.BytesIO())
     assert places._free == 1
+
+
+def test_who_lingers_lets_those_go_first_who_are_arriving_but_no_crowd():
+    places, order = Places(1), []
+    places.enter()
+
+    def visit(name: int) -> None:
+        places.enter()
+        order.append(name)
+        places.leave()
+
+    threads = []
+    for name in range(GO_FIRST + 2):
+        threads.append(threading.Thread(target=visit, args=(name,)))
+        threads[-1].start()
+        waits_for_a_place(places, len(threads))
+    places.linger()
+    assert order == list(range(GO_FIRST))
+    places.leave()
+    for thread in threads:
+        thread.join(60)
+    assert order == list(range(GO_FIRST + 2))
+
+
+def test_who_has_no_place_or_nobody_to_wait_for_does_not_linger():
+    places = Places(1)
+    places.linger()
+    assert places._free == 1
+    places.enter()
+    places.linger()
+    places.leave()
+    assert places._free == 1
+
+
+@pytest.mark.parametrize(("sent", "told", "whole"), [(b"{}", "2", b"{}"), (b"{", "2", None), (b"", "0", b"")])
+def test_a_small_body_is_marked_as_whole_only_when_all_of_it_came(sent, told, whole):
+    seen: list[Any] = []
+
+    def look(environ: dict[str, Any], start: Callable) -> Iterable[bytes]:
+        seen.append(environ.get(WHOLE_BODY))
+        return [environ["wsgi.input"].read()]
+
+    assert call(Entrance(look, Places(1)), io.BytesIO(sent), CONTENT_LENGTH=told) == sent
+    assert seen == [whole]
