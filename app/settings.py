@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from experiments.errors import InvalidInput
 
@@ -54,11 +56,24 @@ SETTINGS = {
         "SIGNPOST_TICK", "1", "0 or 1", "0: staff surfaces close no variants by themselves; run `signpost tick` daily"
     ),
     "trusted_proxies": Setting("SIGNPOST_TRUSTED_PROXIES", "0", "proxies", "proxies in front whose headers are true"),
+    "alert_webhook": Setting("SIGNPOST_ALERT_WEBHOOK", "", "URL", "where alerts are posted, signed; empty: nowhere"),
+    "alert_secret": Setting(
+        "SIGNPOST_ALERT_SECRET",
+        "",
+        "text",
+        "what alerts are signed with, 16 characters or more; shared with the receiver",
+    ),
+    "alert_mail": Setting("SIGNPOST_ALERT_MAIL", "", "addresses", "who gets alerts by e-mail, separated by commas"),
+    "alert_mail_from": Setting("SIGNPOST_ALERT_MAIL_FROM", "", "address", "the sender of alerts"),
+    "smtp_url": Setting(
+        "SIGNPOST_SMTP_URL", "", "URL", "smtps://user:password@host:465, or smtp:// (STARTTLS, except on this machine)"
+    ),
     "help_file": Setting("SIGNPOST_HELP_FILE", "", "file", "the help directory; empty: the library's"),
     "fallback_file": Setting("SIGNPOST_FALLBACK_FILE", "", "file", "the fallback messages; empty: the library's"),
 }
 DURABILITIES = ("single", "replicated", "relaxed")
 SURFACES = ("public", "research", "review")
+LEAST_SECRET = 16  # characters
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -87,6 +102,11 @@ class Settings:
     staff_anywhere: bool
     tick: bool
     trusted_proxies: int
+    alert_webhook: str | None
+    alert_secret: str | None
+    alert_mail: tuple[str, ...]
+    alert_mail_from: str
+    smtp_url: str | None
     help_file: Path | None
     fallback_file: Path | None
 
@@ -124,6 +144,7 @@ class Settings:
             staff_anywhere=bool(_number("staff_anywhere", raw, 0, 1)),
             tick=bool(_number("tick", raw, 0, 1)),
             trusted_proxies=_number("trusted_proxies", raw, 0, 9),
+            **_alerts(raw),
             help_file=Path(raw["help_file"]) if raw["help_file"] else None,
             fallback_file=Path(raw["fallback_file"]) if raw["fallback_file"] else None,
         )
@@ -134,6 +155,26 @@ def require_loopback(settings: Settings) -> None:
     staff = [name for name in settings.surfaces if name != "public"]
     if staff and settings.host not in LOOPBACK and not settings.staff_anywhere:
         raise _wrong("host", f"a loopback address while {' and '.join(staff)} is served (see SIGNPOST_STAFF_ANYWHERE)")
+
+
+def _alerts(raw: Mapping[str, str]) -> dict[str, Any]:
+    """Where alerts go. Half of an address would be noticed when the first one does not arrive, so it is refused."""
+    if raw["alert_webhook"] and urlsplit(raw["alert_webhook"]).scheme not in ("https", "http"):
+        raise _wrong("alert_webhook", "an https:// address")
+    if raw["alert_webhook"] and len(raw["alert_secret"]) < LEAST_SECRET:
+        raise _wrong("alert_secret", f"{LEAST_SECRET} characters or more, given together with SIGNPOST_ALERT_WEBHOOK")
+    to = tuple(one.strip() for one in raw["alert_mail"].split(",") if one.strip())
+    if to and not (raw["alert_mail_from"] and raw["smtp_url"]):
+        raise _wrong("alert_mail", "given together with SIGNPOST_ALERT_MAIL_FROM and SIGNPOST_SMTP_URL")
+    if any("@" not in one or " " in one for one in (*to, *filter(None, [raw["alert_mail_from"]]))):
+        raise _wrong("alert_mail", "addresses such as team@example.org, separated by commas")
+    smtp = urlsplit(raw["smtp_url"])
+    if raw["smtp_url"] and (smtp.scheme not in ("smtp", "smtps") or not smtp.hostname):
+        raise _wrong("smtp_url", "smtps://user:password@host:465 or smtp://host:587")
+    return {
+        "alert_webhook": raw["alert_webhook"] or None, "alert_secret": raw["alert_secret"] or None,
+        "alert_mail": to, "alert_mail_from": raw["alert_mail_from"], "smtp_url": raw["smtp_url"] or None,
+    }  # fmt: skip
 
 
 def _number(field: str, raw: Mapping[str, str], low: int, high: int) -> int:

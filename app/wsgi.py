@@ -21,6 +21,7 @@ log = logging.getLogger("signpost")
 
 STAFF = {"research", "review"}  # never in a process that integrators reach alone
 LOOK_SECONDS = 60
+ALERT_SECONDS = 10
 REPLAY_SECONDS = 1
 
 
@@ -46,6 +47,7 @@ def build(waits: Waits = PLAINLY) -> Flask:
     if settings.tick and set(settings.surfaces) & STAFF:
         keep_ticking(runtime, clock, settings)
         keep_retaining(runtime, clock, settings)
+        keep_alerting(runtime, clock, settings)
     return app
 
 
@@ -135,14 +137,25 @@ def keep_retaining(runtime: Runtime, clock: Callable[[], float], settings: Setti
     return _again_and_again("retention", lambda: retention.look(runtime, clock()), settings)
 
 
-def _again_and_again(name: str, look: Callable[[], object], settings: Settings) -> threading.Event:
-    """Look soon, because something may be overdue, and then once a minute."""
+def keep_alerting(runtime: Runtime, clock: Callable[[], float], settings: Settings) -> threading.Event:
+    """Tell people what they would want to know at once, until the returned event is set."""
+    from app.alerts import channels  # noqa: PLC0415  (and the statistics, which integrators' processes do without)
+    from experiments import alerting  # noqa: PLC0415
+
+    ways, absence = channels(settings), alerting.Absence()
+    return _again_and_again("alerts", lambda: alerting.round_(runtime, ways, absence, clock), settings, ALERT_SECONDS)
+
+
+def _again_and_again(
+    name: str, look: Callable[[], object], settings: Settings, every: float = LOOK_SECONDS
+) -> threading.Event:
+    """Look soon, because something may be overdue, and then again and again."""
     done = threading.Event()
 
     def loop() -> None:
         seconds = settings.refresh
         while not done.wait(seconds):
-            seconds = LOOK_SECONDS
+            seconds = every
             try:
                 look()
             except Exception as error:  # noqa: BLE001  (the loop must outlive any single failure)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.review import pages, results
+from app.review import alerts, pages, results
 
 
 def register(app: Flask) -> None:
     """Add the routes."""
-    for module in (results, pages):
+    for module in (results, pages, alerts):
         app.register_blueprint(module.blueprint)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from experiments.store.alerts import Alerts
 from experiments.store.connection import connect
 from experiments.store.documents import Documents
 from experiments.store.ledger import Ledger
@@ -28,6 +29,11 @@ class Store:
     volatile: Volatile
     durability: str = "single"
     waits: Waits = PLAINLY
+
+    @property
+    def alerts(self) -> Alerts:
+        """What people are told."""
+        return Alerts(self.documents.client)
 
     @classmethod
     def open(

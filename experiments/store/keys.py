@@ -37,6 +37,9 @@ LEDGER: documents, all in the slot {control}
 | sp:{control}:rewritten     | hash   | server → when its append-only file was         | note_rewritten    | rewritten |
 |                            |        | rewritten last, unix seconds                   |                   |           |
 | sp:{control}:spools        | hash   | spool id → JSON: events that wait, by shard    | tell_spool        | results   |
+| sp:{control}:alerts        | hash   | alert id → JSON, with what became of it        | alerts            | alerts    |
+| sp:{control}:alerts:seen   | hash   | <experiment>.<version> → last sealed day whose | alerts            | alerts    |
+|                            |        | result was looked at for alerts                |                   |           |
 
 VOLATILE
 | key                                  | type   | value                             | lifetime                | writer    | reader    |
@@ -44,6 +47,8 @@ VOLATILE
 | sp:day:<day>                         | string | the day's pseudonym key, 32 bytes | until the day is sealed | day_key   | day_key   |
 | sp:turn:<experiment>.<version>.<day> | string | 1: somebody looks, or has looked, | ten minutes, then three | take_turn,| take_turn |
 |                                      |        | at this sealed day                | days                    | end_turn  |           |
+| sp:turn:alerts                       | string | 1: somebody looks for alerts      | five minutes at most    | take_     | take_     |
+|                                      |        |                                   |                         | alerts    | alerts    |
 | sp:turn:retention                    | string | 1: somebody sees to what is to be | an hour at most         | take_look,| take_look |
 |                                      |        | deleted, or has done so just now  |                         | end_look  |           |
 """  # noqa: E501  (a table is read across)
@@ -61,6 +66,9 @@ PARTNER_IDS = "sp:{control}:partner_ids"
 SPOOLS = "sp:{control}:spools"
 REWRITTEN = "sp:{control}:rewritten"
 RETENTION = "sp:turn:retention"
+ALERTS = "sp:{control}:alerts"
+ALERTS_SEEN = "sp:{control}:alerts:seen"
+ALERTS_TURN = "sp:turn:alerts"
 
 
 def log(experiment: str) -> str:

@@ -54,6 +54,16 @@ class Volatile:
         with translated():
             return bool(self.client.set(keys.RETENTION, b"1", nx=True, ex=seconds))
 
+    def take_alerts(self, seconds: int) -> bool:
+        """Tell whether it is this process's turn to look for alerts; nobody else's for so many seconds."""
+        with translated():
+            return bool(self.client.set(keys.ALERTS_TURN, b"1", nx=True, ex=seconds))
+
+    def end_alerts(self) -> None:
+        """Let another process look for alerts."""
+        with translated():
+            self.client.delete(keys.ALERTS_TURN)
+
     def end_look(self, seconds: int) -> None:
         """Note that it was seen to; nobody has to look again for so many seconds."""
         with translated():
