@@ -44,6 +44,8 @@ def create_app(
     app.extensions["signpost"] = Context(runtime, settings, clock)
     problems.register(app)
     headers.register(app)
+    if set(chosen) - {"public"}:
+        import_module("app.pages").register(app)
     for name in chosen:
         import_module(f"app.{name}").register(app)
     if settings.trusted_proxies:
