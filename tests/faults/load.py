@@ -181,6 +181,7 @@ class Batcher:
         for event in batch:
             self.notes.send(event.unit, event.bits)
             self.notes.variant[event.unit] = variant_of(event.unit)
+        known = {event.unit for event in batch if event.unit in self.shown}  # by others later: may be counted later
         body = ("[" + ",".join(event.text() for event in batch) + "]").encode()
         status, told = self.caller.post("/v1/events", body)
         receipts = told.get("receipts", []) if status == 200 else []
@@ -191,7 +192,8 @@ class Batcher:
         for event, item in zip(batch, receipts, strict=True):
             self.notes.answers["event", status, item["receipt"]] += 1
             # Of a unit that nobody knows to have been shown the message, an outcome counts nowhere.
-            if item["receipt"] in KEPT and (event.bits & SHOWN or event.unit in self.shown):
+            if item["receipt"] in KEPT and (event.bits & SHOWN or event.unit in known):
+                known.add(event.unit)
                 self.shown.add(event.unit)
                 self.notes.keep(event.unit, event.bits)
             else:
