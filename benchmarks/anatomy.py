@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from app import create_app
+from app.entrance import Entrance, Places
 from app.public.bodies import AssignmentRequest
 from app.settings import Settings
 from benchmarks import peers, servers, service, told
@@ -50,7 +51,8 @@ def measured(rounds: int) -> dict[str, float]:
         app = create_app(settings, store=Store.open(ledger.url, volatile.url, budget=service.PATIENCE))
         Wire.call = _at_once  # type: ignore[method-assign, assignment]
         bare = peers.bare()
-        whole = {"bare": lambda: _cpu(bare.wsgi_app, key), "signpost": lambda: _cpu(app.wsgi_app, key)}
+        ours = Entrance(app, Places(settings.threads))
+        whole = {"bare": lambda: _cpu(bare, key), "signpost": lambda: _cpu(ours, key)}
         found = {name: min(times) for name, times in _in_turns(whole, rounds).items()}
         return found | _parts(app.extensions["signpost"].runtime, key, now)
 
