@@ -7,16 +7,22 @@ from typing import Any
 from flask import Flask
 
 from app import language
-from app.staff import person
-from app.staff.navigation import ways
+from app.staff import Person, errors, person
+from app.staff.navigation import served, ways
+from experiments.errors import StoreUnavailable
 
 
 def register(app: Flask) -> None:
     """Give the pages their language and their header."""
     language.register(app)
-    app.context_processor(lambda: _header(app))
+    errors.register(app)
+    app.add_template_global(header)
 
 
-def _header(app: Flask) -> dict[str, Any]:
-    who = person()
-    return {"who": who, "ways": ways(who), "can_sign_out": "/sign-out" in {r.rule for r in app.url_map.iter_rules()}}
+def header() -> dict[str, Any]:
+    """What the header of a page shows: `who` is signed in, if anybody, and the `ways` that they have."""
+    try:
+        who: Person | None = person()
+    except StoreUnavailable:  # the page of errors has a header, too
+        who = None
+    return {"who": who, "ways": ways(who) if who else [], "can_sign_out": "/sign-out" in served()}

@@ -30,7 +30,12 @@ WAYS = (
 
 def ways(person: Person) -> list[Way]:
     """What the header offers to a person."""
-    served = {rule.rule for rule in current_app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    there = served()
     return [
-        way._replace(here=request.path == way.path) for way in WAYS if way.path in served and person.has(*way.roles)
+        way._replace(here=request.path == way.path) for way in WAYS if way.path in there and person.has(*way.roles)
     ]
+
+
+def served() -> set[str]:
+    """The rules of this process's addresses."""
+    return {rule.rule for rule in current_app.url_map.iter_rules()}
