@@ -11,6 +11,7 @@ from typing import Any
 
 from experiments import lifecycle, spec
 from experiments.access import ApiKey, Kind, new_key
+from experiments.audit import Note
 from experiments.errors import InvalidInput, NotFound
 from experiments.lifecycle import Actor, Adaptation, Change
 from experiments.model import Experiment
@@ -21,6 +22,8 @@ ACTS = (
     "submit", "reject", "approve", "start", "set-traffic", "set-weights", "close-arm", "suspend", "resume", "stop",
     "conclude", "archive",
 )  # fmt: skip
+
+COMMAND_LINE = "command line"  # who makes and revokes keys without saying so
 
 
 def apply(runtime: Runtime, document: Any, actor: Actor) -> Experiment:
@@ -95,8 +98,9 @@ def _whole(values: list[Any]) -> bool:
 
 
 def create_key(
-    runtime: Runtime, *, kind: Kind, partner: str, surfaces: tuple[str, ...], origins: tuple[str, ...], now: int
-) -> tuple[ApiKey, str]:
+    runtime: Runtime, *, kind: Kind, partner: str, surfaces: tuple[str, ...], origins: tuple[str, ...], now: int,
+    by: str = COMMAND_LINE,
+) -> tuple[ApiKey, str]:  # fmt: skip
     """Make an integrator's key and return it with the text that its owner needs; the secret is kept nowhere."""
     if not partner.strip():
         raise InvalidInput("a key belongs to a partner", pointer="/partner")
@@ -106,15 +110,19 @@ def create_key(
         raise InvalidInput("a browser key needs the origins that may use it", pointer="/origins")
     number = runtime.store.documents.partner_number(partner)
     key, text = new_key(kind=kind, partner=partner, partner_number=number, surfaces=surfaces, origins=origins, now=now)
-    runtime.store.documents.save_api_key(key.id, key.model_dump_json())
+    note = Note(
+        by, "create-key", f"key/{key.id}", now, {"kind": kind, "partner": partner, "surfaces": ", ".join(surfaces)}
+    )
+    runtime.store.documents.save_api_key(key.id, key.model_dump_json(), note)
     return key, text
 
 
-def revoke_key(runtime: Runtime, key_id: str, now: int) -> ApiKey:
+def revoke_key(runtime: Runtime, key_id: str, now: int, *, by: str = COMMAND_LINE) -> ApiKey:
     """Revoke a key at once; processes notice within their refresh interval."""
     held = runtime.store.documents.api_keys().get(key_id)
     if held is None:
         raise NotFound(f"there is no key '{key_id}'")
     key = ApiKey.model_validate_json(held).model_copy(update={"revoked": now})
-    runtime.store.documents.save_api_key(key_id, key.model_dump_json())
+    note = Note(by, "revoke-key", f"key/{key_id}", now, {"partner": key.partner})
+    runtime.store.documents.save_api_key(key_id, key.model_dump_json(), note)
     return key

@@ -26,10 +26,11 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The next value of an experiment, and what the log says about it."""
+    """The next value of an experiment, what the log says about it, and at a start the protocol that is locked."""
 
     experiment: Experiment
     entry: LogEntry
+    protocol: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

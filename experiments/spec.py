@@ -219,5 +219,9 @@ def json_schema() -> dict[str, Any]:
 def content_hash(value: BaseModel | Mapping[str, Any]) -> str:
     """SHA-256, in hex, of the value as canonical JSON (sorted keys, no spaces, UTF-8, no defaults left out)."""
     data = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else dict(value)
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical_json(data).encode()).hexdigest()
+
+
+def canonical_json(data: Mapping[str, Any]) -> str:
+    """Return the one way to write these values as JSON: sorted keys, no spaces, no escapes that are not needed."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

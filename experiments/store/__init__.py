@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.store.alerts import Alerts
+from experiments.store.audit import Audit
 from experiments.store.connection import connect
 from experiments.store.documents import Documents
 from experiments.store.ledger import Ledger
+from experiments.store.looks import Looks
 from experiments.store.settings import Condition, condition
 from experiments.store.volatile import Volatile
 from experiments.store.waits import PLAINLY, Waits
@@ -34,6 +36,16 @@ class Store:
     def alerts(self) -> Alerts:
         """What people are told."""
         return Alerts(self.documents.client)
+
+    @property
+    def audit(self) -> Audit:
+        """Who did what."""
+        return Audit(self.documents.client)
+
+    @property
+    def looks(self) -> Looks:
+        """Who looked at which result."""
+        return Looks(self.documents.client)
 
     @classmethod
     def open(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from experiments.audit import Note, digest, following
 from experiments.errors import NotFound, Stale, SurfaceTaken
 from experiments.lifecycle import Change
 from experiments.model import Experiment, LogEntry
 from experiments.store import keys
+from experiments.store.audit import TRIES, Audit, Kept, busy
 from experiments.store.connection import Client, translated
 from experiments.store.copy import Held
 from experiments.store.scripts import Script
 
 _SAVE = Script("save_experiment")
+SAVED, CHANGED, TAKEN, BETWEEN = 1, 0, -1, -2
 
 
 class Documents:
@@ -20,22 +23,31 @@ class Documents:
         self.client = client
 
     def save(self, change: Change) -> Experiment:
-        """Write the next value of an experiment, or raise Stale or SurfaceTaken and change nothing."""
+        """Write the next value of an experiment with its entry in the audit log.
+
+        Raises Stale or SurfaceTaken, and changes nothing. Two round trips, and two more for each act that comes
+        between in the audit log.
+        """
         after = change.experiment
         live = after.on_surface
         surfaces = live.definition.surfaces if live else []
-        names = [keys.EXPERIMENTS, keys.REVISIONS, keys.SURFACES, keys.log(after.key), keys.CATALOGUE]
+        names = [
+            keys.EXPERIMENTS, keys.REVISIONS, keys.SURFACES, keys.log(after.key), keys.CATALOGUE, keys.AUDIT,
+            keys.PROTOCOLS,
+        ]  # fmt: skip
         document, entry = after.model_dump_json(by_alias=True), change.entry.model_dump_json()
-        code, *told = _SAVE(self.client, names, [after.key, after.revision - 1, document, entry, *surfaces])
-        if code == 0:
-            raise Stale(f"'{after.key}' was changed by somebody else meanwhile; read it again and repeat the change")
-        if code == -1:
-            surface, holder = (text.decode() for text in told)
-            raise SurfaceTaken(
-                f"surface '{surface}' already shows experiment '{holder}'; stop that one first, or use another surface",
-                pointer="/surfaces",
+        protocol = (f"{after.key}.{change.entry.version}", change.protocol) if change.protocol else ("", "")
+        note, audit = _note(change, document), Audit(self.client)
+        for _ in range(TRIES):
+            last = audit.last()
+            chained = (last, following(last, note), *protocol)
+            code, *told = _SAVE(
+                self.client, names, [after.key, after.revision - 1, document, entry, *chained, *surfaces]
             )
-        return after
+            if code != BETWEEN:
+                _require_saved(after.key, code, told)
+                return after
+        raise busy()
 
     def experiment(self, key: str) -> Experiment:
         """Return one experiment, or raise NotFound."""
@@ -101,15 +113,40 @@ class Documents:
         with translated():
             return list(self.client.hvals(keys.SPOOLS))
 
-    def save_api_key(self, key_id: str, document: str) -> None:
-        """Write an integrator's key (its secret hashed)."""
+    def save_api_key(self, key_id: str, document: str, note: Note) -> None:
+        """Write an integrator's key (its secret hashed), with its entry in the audit log."""
+        Audit(self.client).append(note, Kept(keys.API_KEYS, key_id, document, cached=True))
+
+    def protocol(self, experiment: str, version: int) -> str | None:
+        """The protocol that was locked when a version started, as it is stored; None: there is none."""
         with translated():
-            pipe = self.client.pipeline(transaction=False)
-            pipe.hset(keys.API_KEYS, key_id, document)
-            pipe.incr(keys.CATALOGUE)
-            pipe.execute()
+            found = self.client.hget(keys.PROTOCOLS, f"{experiment}.{version}")
+        return None if found is None else found.decode("utf-8", "replace")
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of every experiment as it is stored, by key."""
+        with translated():
+            return {key.decode(): digest(found) for key, found in self.client.hgetall(keys.EXPERIMENTS).items()}
 
     def api_keys(self) -> dict[str, bytes]:
         """All integrators' keys by id."""
         with translated():
             return {key.decode(): document for key, document in self.client.hgetall(keys.API_KEYS).items()}
+
+
+def _note(change: Change, document: str) -> Note:
+    entry = change.entry
+    why = {"why": entry.why} if entry.why else {}
+    details = {**entry.details, **why, "version": entry.version, "document": digest(document)}
+    return Note(entry.who, entry.act, f"experiment/{change.experiment.key}", entry.at, details)
+
+
+def _require_saved(key: str, code: int, told: list[bytes]) -> None:
+    if code == CHANGED:
+        raise Stale(f"'{key}' was changed by somebody else meanwhile; read it again and repeat the change")
+    if code == TAKEN:
+        surface, holder = (text.decode() for text in told)
+        raise SurfaceTaken(
+            f"surface '{surface}' already shows experiment '{holder}'; stop that one first, or use another surface",
+            pointer="/surfaces",
+        )

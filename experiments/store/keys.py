@@ -37,6 +37,11 @@ LEDGER: documents, all in the slot {control}
 | sp:{control}:rewritten     | hash   | server → when its append-only file was         | note_rewritten    | rewritten |
 |                            |        | rewritten last, unix seconds                   |                   |           |
 | sp:{control}:spools        | hash   | spool id → JSON: events that wait, by shard    | tell_spool        | results   |
+| sp:{control}:audit         | list   | entries of the audit log, JSON, chained by     | append (lua),     | audit     |
+|                            |        | hash                                           | save_experiment   |           |
+| sp:{control}:protocols     | hash   | <experiment>.<version> → locked protocol, JSON | save_experiment   | protocol  |
+| sp:{control}:looks:<e>.<v> | hash   | <sealed until> <who> → JSON: a look at the     | append (lua)      | looking   |
+|                            |        | result of version v of experiment e            |                   |           |
 | sp:{control}:alerts        | hash   | alert id → JSON, with what became of it        | alerts            | alerts    |
 | sp:{control}:alerts:seen   | hash   | <experiment>.<version> → last sealed day whose | alerts            | alerts    |
 |                            |        | result was looked at for alerts                |                   |           |
@@ -65,6 +70,8 @@ IDS = "sp:{control}:ids"
 PARTNER_IDS = "sp:{control}:partner_ids"
 SPOOLS = "sp:{control}:spools"
 REWRITTEN = "sp:{control}:rewritten"
+AUDIT = "sp:{control}:audit"
+PROTOCOLS = "sp:{control}:protocols"
 RETENTION = "sp:turn:retention"
 ALERTS = "sp:{control}:alerts"
 ALERTS_SEEN = "sp:{control}:alerts:seen"
@@ -74,6 +81,11 @@ ALERTS_TURN = "sp:turn:alerts"
 def log(experiment: str) -> str:
     """Log of an experiment."""
     return f"sp:{{control}}:log:{experiment}"
+
+
+def looks(experiment: str, version: int) -> str:
+    """Looks at the result of a version."""
+    return f"sp:{{control}}:looks:{experiment}.{version}"
 
 
 def tag(experiment: str, version: int, suffix: str) -> str:

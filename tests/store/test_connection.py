@@ -5,9 +5,12 @@ import time
 
 import pytest
 
+from experiments.audit import Note
 from experiments.errors import InvalidInput, StoreUnavailable
 from experiments.store.acts import apart
 from experiments.store.connection import connect
+
+NOTE = Note("ann", "create-key", "key/k", 0)
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def calls(store):
     yield store.documents.next_version_id
     yield store.documents.api_keys
     yield lambda: store.documents.partner_number("p")
-    yield lambda: store.documents.save_api_key("k", "{}")
+    yield lambda: store.documents.save_api_key("k", "{}", NOTE)
     yield lambda: store.volatile.day_key(1, bytes(32), 10)
     yield lambda: store.volatile.forget(1)
     yield store.condition

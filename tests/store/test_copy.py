@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments import access, lifecycle
+from experiments.audit import Note
 from experiments.catalogue import Catalogue
 from experiments.errors import StoreUnavailable
 from experiments.identity import Keyring
@@ -156,7 +157,7 @@ def known(world, definition, folder) -> Catalogue:
     """The catalogue of a process that has a running experiment and a key, and keeps a copy."""
     world.run(definition())
     key = access.ApiKey(id="k", kind="server", partner="p", partner_number=1, surfaces=("*",), created=1)
-    world.store.documents.save_api_key("k", key.model_dump_json())
+    world.store.documents.save_api_key("k", key.model_dump_json(), Note("ann", "create-key", "key/k", 0))
     catalogue = Catalogue(world.store, world.runtime.keyring, Copy(folder))
     catalogue.refresh(NOON)
     return catalogue

@@ -5,12 +5,14 @@ import threading
 import pytest
 
 from experiments import lifecycle
+from experiments.audit import Note
 from experiments.errors import NotFound, Stale, SurfaceTaken
 from experiments.lifecycle import Actor
 from experiments.model import Experiment
 
 NOW = 1_900_000_000
 ANN, BOB = Actor("ann", NOW), Actor("bob", NOW)
+NOTE = Note("ann", "create-key", "key/k", NOW)
 
 
 def apply(store, definition, known=None):
@@ -120,8 +122,8 @@ def test_the_catalogue_number_moves_with_every_change(each_store, definition):
     numbers = [each_store.documents.catalogue_number()]
     for act in (
         lambda: apply(each_store, definition()),
-        lambda: each_store.documents.save_api_key("k1", "{}"),
-        lambda: each_store.documents.save_api_key("k1", "{}"),
+        lambda: each_store.documents.save_api_key("k1", "{}", NOTE),
+        lambda: each_store.documents.save_api_key("k1", "{}", NOTE),
     ):
         act()
         numbers.append(each_store.documents.catalogue_number())
@@ -139,14 +141,14 @@ def test_a_partner_keeps_its_number(each_store):
 
 
 def test_api_keys_are_kept_by_id(each_store):
-    each_store.documents.save_api_key("k1", "one")
-    each_store.documents.save_api_key("k2", "two")
-    each_store.documents.save_api_key("k1", "three")
+    each_store.documents.save_api_key("k1", "one", NOTE)
+    each_store.documents.save_api_key("k2", "two", NOTE)
+    each_store.documents.save_api_key("k1", "three", NOTE)
     assert each_store.documents.api_keys() == {"k1": b"three", "k2": b"two"}
 
 
 def test_all_documents_lie_in_one_slot(each_store, each_kind, definition):
     start(each_store, definition())
-    each_store.documents.save_api_key("k1", "one")
+    each_store.documents.save_api_key("k1", "one", NOTE)
     each_store.documents.partner_number("a")
     assert {key.partition(b"}")[0] for key in each_kind.all_keys()} == {b"sp:{control"}

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from experiments import lifecycle
+from experiments.audit import Note
 from experiments.errors import StoreUnavailable
 from experiments.identity import Keyring
 from experiments.model import DAY
@@ -29,7 +30,9 @@ def test_it_is_read_again_only_when_something_changed(world, running, definition
     assert not world.runtime.catalogue.refresh()
     assert world.runtime.catalogue.snapshot is before
     world.store.documents.save_api_key(
-        "k", '{"id":"k","kind":"browser","partner":"p","partner_number":1,"surfaces":["*"],"created":1}'
+        "k",
+        '{"id":"k","kind":"browser","partner":"p","partner_number":1,"surfaces":["*"],"created":1}',
+        Note("ann", "create-key", "key/k", 0),
     )
     assert world.runtime.catalogue.refresh()
     assert set(world.runtime.catalogue.snapshot.api_keys) == {"k"}

@@ -1,0 +1,149 @@
+"""The audit log: who did what with what, in a chain that shows every later edit.
+
+Each entry carries the hash of the one before it and its own SHA-256 over its canonical JSON, so an entry that is
+edited, deleted, added or moved no longer fits. Entries cut off at the end are missed by a head that somebody noted
+elsewhere, and by the experiments, whose last change must be in the log. What the chain cannot show is a log that
+somebody with the right to write to the ledger computed anew from end to end: only the noted head shows that.
+
+Never put a secret or a session into an entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from experiments.model import Record
+from experiments.spec import canonical_json
+
+if TYPE_CHECKING:
+    from experiments.store import Store
+
+GENESIS = "0" * 64  # what the first entry follows
+
+Details = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What an entry says, before it has its place: who did what with what (`kind/name`), when (unix seconds)."""
+
+    who: str
+    act: str
+    about: str
+    at: int
+    details: Details = field(default_factory=dict)
+
+
+class Entry(Record):
+    """One entry. `number` counts from 1; `previous` and `hash` are SHA-256 in hex."""
+
+    number: int
+    at: int
+    who: str
+    act: str
+    about: str
+    details: Details
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What does not fit, at which entry; None: of the log as a whole."""
+
+    number: int | None
+    what: str
+
+
+def append(store: Store, who: str, act: str, about: str, details: Details, now: int) -> Entry:
+    """Write an act into the log; `about` is what it was done to, as `kind/name` (`user/ann`, `key/3f`)."""
+    entry = store.audit.append(Note(who, act, about, now, details))
+    assert entry is not None, "without a document there is nothing that could be there already"  # noqa: S101
+    return entry
+
+
+def following(last: bytes, note: Note) -> bytes:
+    """Return the entry, as it is stored, that says this after the entry `last` (empty: it is the first)."""
+    before = Entry.model_validate_json(last) if last else None
+    body = {
+        "number": before.number + 1 if before else 1, "at": note.at, "who": note.who, "act": note.act,
+        "about": note.about, "details": dict(note.details), "previous": before.hash if before else GENESIS,
+    }  # fmt: skip
+    return canonical_json({**body, "hash": _hash(body)}).encode()
+
+
+def verify(
+    entries: Iterable[bytes], *, head: str | None = None, documents: Mapping[str, str] | None = None
+) -> tuple[Fault, ...]:
+    """Return everything that does not fit; empty: the log is whole.
+
+    head       the hash of an entry, as it was noted outside the ledger
+    documents  SHA-256 of each experiment as it is stored, by key: the last entry about it must name it
+    """
+    faults: list[Fault] = []
+    told: dict[str, Any] = {}
+    hashes: set[str] = set()
+    expected = GENESIS
+    for number, stored in enumerate(entries, 1):
+        fault, entry = _check(stored, number, expected)
+        faults += fault
+        if entry is not None:
+            expected = entry.hash
+            hashes.add(entry.hash)
+            if "document" in entry.details:
+                told[entry.about] = entry.details["document"]
+        else:
+            expected = ""
+    if head is not None and head.lower() not in hashes:
+        faults.append(
+            Fault(None, "the noted head is not in the log: entries were cut off, or the log was written anew")
+        )
+    return (*faults, *_unlike(told, documents or {}))
+
+
+def _check(stored: bytes, number: int, expected: str) -> tuple[list[Fault], Entry | None]:
+    try:
+        entry = Entry.model_validate_json(stored)
+    except ValidationError:
+        return [Fault(number, "cannot be read: it was edited")], None
+    body = entry.model_dump(mode="json", exclude={"hash"})
+    found = []
+    if _hash(body) != entry.hash or canonical_json({**body, "hash": entry.hash}).encode() != stored:
+        found.append(Fault(number, "was edited: its content does not give its hash"))
+    if entry.number != number or (expected and entry.previous != expected):
+        found.append(Fault(number, "does not follow the entry before it: one was deleted, added, moved or edited"))
+    return found, entry
+
+
+def _unlike(told: Mapping[str, Any], documents: Mapping[str, str]) -> Sequence[Fault]:
+    """Experiments that are not as their last entry says."""
+    return [
+        Fault(None, f"experiment '{key}' is not as its last entry says: the entry was cut off, or it was edited")
+        for key, digest in sorted(documents.items())
+        if told.get(f"experiment/{key}") != digest
+    ]
+
+
+def _hash(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(body).encode()).hexdigest()
+
+
+def decoded(entries: Iterable[bytes]) -> list[Entry]:
+    """Entries as values; what cannot be read is left out (`verify` names it)."""
+    found = []
+    for stored in entries:
+        try:
+            found.append(Entry.model_validate_json(stored))
+        except ValidationError:
+            continue
+    return found
+
+
+def digest(document: str | bytes) -> str:
+    """SHA-256, in hex, of a document as it is stored."""
+    return hashlib.sha256(document.encode() if isinstance(document, str) else document).hexdigest()
