@@ -97,7 +97,7 @@ class _Analysis:
             blocks=self._blocks(),
             claims=families,
             provisional=_provisional(plan, counts),
-            path=path_points(self.reading, self.gate, notes),
+            path=path_points(self.reading, self.gate, notes, logged=bool(counts.shares)),
             looks=self.planned.looks if self.planned else (),
             estimate=estimate(verdict, self.arms, plan.control, self.gate, notes),
             forecast=outlook,

@@ -16,6 +16,7 @@ DETAILS = {
     "not-in-sight": "not within ten years at the present pace",
     "no-winner": "there is no winner whose verdict could be overturned",
     "not-followed": "only the evidence of the sequential design is followed from day to day",
+    "points-between": "weights changed so often that only some of the days have it",
     "no-tipping-point": "the verdict stands, however many of the winner's outcomes were forged",
     "no-strata": "the counts have fewer than two strata",
     "no-evidence": "there is no evidence to judge the claim by",

@@ -16,6 +16,7 @@ from stats.plan import Better, Design, Family, Rho
 from stats.reasons import Reason
 
 Interval = tuple[float | None, float | None]
+Band = tuple[float, float | None, float | None]
 Basis = Literal["sealed", "live"]
 Status = Literal[
     "not-started",
@@ -392,8 +393,11 @@ class PathPoint:
     units, conversions   up to then, one number per variant
     log10_e              global evidence (the mean that decides), as its logarithm
     eliminated           variants out by then
+    ratios               for each variant lower end of the confidence sequence, ratio to the control, upper end: as the
+                         report of that moment had them; the control's are 1. None without events, and where weights
+                         changed very often at the points between
 
-    Design `sequential` alone has the last two: None and empty under the others, which are not followed day by day.
+    Design `sequential` alone has the last three: None and empty under the others, which are not followed day by day.
     """
 
     period: str
@@ -402,6 +406,7 @@ class PathPoint:
     conversions: tuple[int, ...]
     log10_e: float | None
     eliminated: tuple[str, ...]
+    ratios: tuple[Band | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,18 +66,18 @@ def labels(events_i: Array, events_j: Array, rho_i: Array, rho_j: Array) -> Labe
     return Labels(np.where(both, events_i, 0.0), np.where(both, events_j, 0.0), share)
 
 
-def ratio_sequences(pairs: Labels, alpha: float) -> tuple[Array, Array]:
+def ratio_sequences(pairs: Labels, alpha: float, halvings: int = _HALVINGS) -> tuple[Array, Array]:
     """Return lower and upper ends for P pairs (P, E): 0 and infinity where open, NaN where there is no event.
 
     { r : l(r) >= log of the mixture of exp l - log(1/alpha) }, where l is the log likelihood of the labels. Source:
     Lindon & Malek (2022), NeurIPS, arXiv:2011.03567, section 4, by the method of mixtures of Robbins (1970), Ann Math
-    Statist 41:1397-1409. l is concave in log r, so there are at most two ends.
+    Statist 41:1397-1409. l is concave in log r, so there are at most two ends; each by so many halvings.
     """
     level = log_mixture(pairs) + np.log(alpha)
     first, second = pairs.first.sum(axis=-1), pairs.second.sum(axis=-1)
-    top = _bisect(lambda t: _slope(pairs, t), np.full(first.shape, -_FAR), np.full(first.shape, _FAR))
-    lower = _bisect(lambda t: level - log_likelihood(pairs, t), np.full(first.shape, -_FAR), top)
-    upper = _bisect(lambda t: log_likelihood(pairs, t) - level, top, np.full(first.shape, _FAR))
+    top = _bisect(lambda t: _slope(pairs, t), np.full(first.shape, -_FAR), np.full(first.shape, _FAR), halvings)
+    lower = _bisect(lambda t: level - log_likelihood(pairs, t), np.full(first.shape, -_FAR), top, halvings)
+    upper = _bisect(lambda t: log_likelihood(pairs, t) - level, top, np.full(first.shape, _FAR), halvings)
     empty = first + second == 0
     low = np.where((first > 0) & (lower > -_FAR), np.exp(lower), 0.0)
     high = np.where((second > 0) & (upper < _FAR), np.exp(upper), np.inf)

@@ -8,24 +8,29 @@ import numpy as np
 
 from stats.compare import Gate
 from stats.path import Matrix
+from stats.ratio_path import ratio_bands
 from stats.reading import Reading
 from stats.reasons import Notes
 from stats.result import PathPoint
 
 
-def path_points(reading: Reading, gate: Gate, notes: Notes) -> tuple[PathPoint, ...]:
-    """Return one point for each batch of the reading, in order; evidence only where it decides."""
+def path_points(reading: Reading, gate: Gate, notes: Notes, *, logged: bool) -> tuple[PathPoint, ...]:
+    """Return one point for each batch of the reading, in order; evidence only where it decides.
+
+    `logged` tells whether the assignment probabilities are known.
+    """
     if reading.steps is None:
         return ()
     path, steps, variants = reading.path, reading.steps, reading.plan.variants
     batches = tuple(zip(path.periods, path.phases, _sums(path.units), _sums(path.events), strict=True))
     code = gate.no_labels or (None if reading.plan.design == "sequential" else "not-followed")
     if code:
-        notes.add(code, "path[].log10_e")
+        notes.add_all(code, ("path[].log10_e", "path[].ratios"))
         return tuple(PathPoint(*batch, None, ()) for batch in batches)
     evidence = (steps.log_global[0] / log(10)).tolist()
     out = (tuple(variants[k] for k in np.flatnonzero(gone)) for gone in steps.eliminated[0])
-    return tuple(PathPoint(*batch, e, gone) for batch, e, gone in zip(batches, evidence, out, strict=True))
+    bands = ratio_bands(reading, notes, logged=logged)
+    return tuple(PathPoint(*batch, *rest) for batch, *rest in zip(batches, evidence, out, bands, strict=True))
 
 
 def _sums(values: Matrix) -> list[tuple[int, ...]]:

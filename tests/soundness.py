@@ -39,6 +39,7 @@ NOT_NEGATIVE = frozenset({"ratio", "event_ratio", "odds_ratio", "mh_ratio", "mh_
 NOT_NEGATIVE |= {"e_closed", "e_dirichlet", "e_non_inferior", "expected_loss_per_10000", "rate_per_10000", "units"}
 NOT_NEGATIVE |= {"conversions", "assigned", "cmh_chi2", "breslow_day_chi2", "tipping_point", "design_effect"}
 LISTS = ("status_arms", "where", "fails", "variants", "factors", "eliminated", "periods", "units", "conversions")
+LISTS += ("ratios",)
 # Of a row in a list: which of its fields make the place that a reason names.
 PLACES = {
     "arms": ("variant",),
