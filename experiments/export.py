@@ -29,7 +29,7 @@ def count_table(version: Version, cells: Iterable[Any]) -> Iterator[dict[str, An
         units, conversions = sums.get((cell.phase, cell.variant), (0, {}))
         added = {name: conversions.get(name, 0) + n for name, n in cell.conversions.items()}
         sums[cell.phase, cell.variant] = (units + cell.exposed, added)
-    weights = {p.number: _weights(p) for p in version.phases}
+    weights = {p.number: weights_of(p) for p in version.phases}
     for phase in sorted({at[0] for at in sums}):
         for index, variant in enumerate(version.definition.variants):
             units, conversions = sums.get((phase, variant.key), (0, {name: 0 for name, _ in version.outcomes}))
@@ -40,8 +40,8 @@ def count_table(version: Version, cells: Iterable[Any]) -> Iterator[dict[str, An
                 }  # fmt: skip
 
 
-def _weights(phase: Phase) -> list[str]:
-    """Weights of the open arms: basis points, or, once an arm is closed, decimals that sum to exactly 1."""
+def weights_of(phase: Phase) -> list[str]:
+    """Return the weights of the open arms: basis points, or, once an arm is closed, decimals that sum to exactly 1."""
     if not phase.closed:
         return [str(weight) for weight in phase.weights]
     total = sum(w for i, w in enumerate(phase.weights) if i not in phase.closed)

@@ -1,14 +1,16 @@
 """Count tables: the CSV that `signpost analyse` reads. One row is one cell of counts.
 
-Columns, in any order: `variant`, `units`, `conversions`; and where needed `period`, `phase`, `stratum`, `weight`
-and `outcome`. Nothing is silently repaired: what is missing, contradictory or impossible is a `TableError`.
+Columns, in any order: `variant`, `units`, `conversions`; and where needed `period`, `phase`, `stratum`, `weight`,
+`outcome` and `assigned`. Nothing is silently repaired: what is missing, contradictory or impossible is a `TableError`.
 
-- `units` are both assigned and exposed. White space around a value and empty lines are not data.
+- `units` are both assigned and exposed, unless `assigned` says how many were assigned. White space around a value and
+  empty lines are not data.
 - `weight` is the variant's share of units in the row's phase: whole numbers that sum to 10000, or decimals that
   sum to 1. Without it the split is only observed, and cannot be checked, unless the caller says it was equal.
 - Without a `phase` column a phase is a run of periods, in file order, with the same weights.
-- Each variant has a row for every period, phase, stratum and outcome, unless its weight in the phase is 0. Where the
-  unit is a block, a period is a block and has a row for its one variant only.
+- Each variant has a row for every period, phase, stratum and outcome, unless its weight in the phase is 0, or it has
+  no row in the whole phase and the others have all of the weight. Where the unit is a block, a period is a block and
+  has a row for its one variant only.
 - The primary outcome is the one called `primary`, or else the first in the file; the others are secondary.
 - The control is the variant named, or else the one called `control`, or else the first in the file.
 """
@@ -27,7 +29,7 @@ from stats import Cell, Counts, Outcome, Plan
 from stats.plan import Design, Unit
 
 REQUIRED = ("variant", "units", "conversions")
-OPTIONAL = ("period", "phase", "stratum", "weight", "outcome")
+OPTIONAL = ("period", "phase", "stratum", "weight", "outcome", "assigned")
 LARGEST_COUNT = 10**12
 FULL_WEIGHTS = (Decimal(10_000), Decimal(1))
 
@@ -64,6 +66,7 @@ class Row:
     stratum: str
     weight: Decimal | None
     outcome: str
+    assigned: int
 
     @property
     def group(self) -> Group:
@@ -161,6 +164,9 @@ def _row(line: int, header: list[str], values: list[str]) -> Row:
     units, conversions = (_count(line, name, found[name]) for name in ("units", "conversions"))
     if conversions > units:
         raise TableError(line, "conversions", f"{conversions} of {units} units; there can be at most {units}")
+    assigned = _count(line, "assigned", found["assigned"]) if "assigned" in found else units
+    if assigned < units:
+        raise TableError(line, "assigned", f"{assigned} assigned, but {units} units; there must be at least {units}")
     return Row(
         line=line,
         variant=found["variant"],
@@ -171,6 +177,7 @@ def _row(line: int, header: list[str], values: list[str]) -> Row:
         stratum=found.get("stratum", ""),
         weight=_weight(line, found["weight"]) if "weight" in found else None,
         outcome=found.get("outcome", "primary"),
+        assigned=assigned,
     )
 
 
@@ -249,17 +256,23 @@ def _place(row: Row) -> tuple[str, str]:
 def _check_complete(rows: list[Row], variants: tuple[str, ...], weights: Mapping[Group, Weights]) -> None:
     """Refuse a missing row: nobody can tell whether it means 0 units or a lost count."""
     outcomes = tuple(dict.fromkeys(row.outcome for row in rows))
-    units = {(row.group, row.stratum, row.variant, row.outcome): row.units for row in rows}
+    units = {(row.group, row.stratum, row.variant, row.outcome): (row.units, row.assigned) for row in rows}
     for row in rows:
         for variant in variants:
             found = {name: units.get((row.group, row.stratum, variant, name)) for name in outcomes}
-            closed = weights.get(row.group, {}).get(variant) == 0
+            closed = _is_closed(weights.get(row.group, {}), variant)
             if closed and set(found.values()) == {None}:
                 continue
             _check_outcomes(row, variant, found)
 
 
-def _check_outcomes(row: Row, variant: str, units: Mapping[str, int | None]) -> None:
+def _is_closed(weights: Weights, variant: str) -> bool:
+    """Whether a variant got nobody by plan: weight 0, or no weight where the others have all of it."""
+    weight = weights.get(variant)
+    return weight == 0 or (weight is None and sum(weights.values()) in FULL_WEIGHTS)
+
+
+def _check_outcomes(row: Row, variant: str, units: Mapping[str, tuple[int, int] | None]) -> None:
     names = {"period": row.period, "phase": "" if row.phase is None else str(row.phase), "stratum": row.stratum}
     where = "".join(f" in {kind} {_show(name)}" for kind, name in names.items() if name)
     for outcome, found in units.items():
@@ -309,9 +322,9 @@ def _cells(rows: list[Row], phases: Mapping[Group, int]) -> Iterator[Cell]:
     for row in rows:
         merged.setdefault((row.variant, row.group, row.stratum), []).append(row)
     for (variant, group, stratum), members in merged.items():
-        units = members[0].units
+        units, assigned = members[0].units, members[0].assigned
         conversions = {row.outcome: row.conversions for row in members}
-        yield Cell(variant, phases[group], group[0], "", stratum, units, units, conversions)
+        yield Cell(variant, phases[group], group[0], "", stratum, assigned, units, conversions)
 
 
 def _listed(names: Iterable[str]) -> str:
