@@ -10,7 +10,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do \
 	$$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help demo test check lint types layers unit faults install develop system lock bench clean
+.PHONY: help demo test check lint types layers unit faults install develop system lock texts bench clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,13 @@ lock: develop ## renew both lock files
 		--upgrade --extra embedded setup.cfg -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--upgrade --extra embedded --extra dev setup.cfg -c requirements.lock -o requirements-dev.lock
+
+texts: develop ## collect the texts of pages for translators in app/translations, and compile what they translated
+	$(BIN)/pybabel -q extract -F pyproject.toml --omit-header --sort-by-file --add-location=file --no-wrap \
+		-o app/translations/messages.pot app
+	@for po in $(wildcard app/translations/*/LC_MESSAGES/messages.po); do \
+		$(BIN)/pybabel -q update --no-wrap -i app/translations/messages.pot -o $$po -l $$(cut -d/ -f3 <<< $$po) && \
+		$(BIN)/pybabel -q compile -i $$po -o $${po%.po}.mo || exit 1; done
 
 bench: install ## every benchmark; the figures of docs/performance.md
 	$(BIN)/python -m benchmarks

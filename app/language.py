@@ -12,29 +12,36 @@ from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
 from flask import Flask, has_request_context, request
-from flask_babel import Babel, format_date, format_datetime, format_decimal, format_percent, get_locale
+from flask_babel import Babel, format_date, format_datetime, format_decimal, format_percent, get_babel, get_locale
+
+from experiments.errors import InvalidInput
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 WRITTEN_IN = "en_GB"  # what the texts in the code are written in
 
 
 def register(app: Flask, language: str | None = None) -> None:
-    """Let templates say `_("…")` and `{% trans %}`, and give them the filters that write numbers and dates."""
+    """Let templates say `_("…")` and `{% trans %}`, and give them the filters that write numbers and dates.
+
+    Raises InvalidInput for a language that pages do not have.
+    """
+    wanted = known(language or WRITTEN_IN)
+    if wanted is None or wanted.language not in available():
+        raise InvalidInput(f"SIGNPOST_LANGUAGE must be one of {', '.join(available())}", pointer="/SIGNPOST_LANGUAGE")
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", str(TRANSLATIONS))
-    directory = Path(app.config["BABEL_TRANSLATION_DIRECTORIES"])
-    Babel(app, default_locale=WRITTEN_IN, locale_selector=lambda: language or preferred(directory))
+    Babel(app, default_locale=WRITTEN_IN, locale_selector=lambda: language or preferred())
     app.add_template_global(_attributes, "language")
     for write in (number, decimal, percent, day, moment):
         app.add_template_filter(write)
 
 
-def preferred(directory: Path = TRANSLATIONS) -> str:
+def preferred() -> str:
     """The reader's first language that is there, with their region; otherwise the one that the texts are written in."""
     if not has_request_context():
         return WRITTEN_IN
-    there = available(directory)
+    there = available(Path(get_babel().translation_directories[0]))
     for tag, _ in request.accept_languages:
-        locale = _known(tag)
+        locale = known(tag)
         if locale is not None and locale.language in there:
             return str(locale) if locale.territory else there[locale.language]
     return WRITTEN_IN
@@ -45,6 +52,14 @@ def available(directory: Path = TRANSLATIONS) -> dict[str, str]:
     """Languages that pages can speak, and the locale that each is written as where the reader names no region."""
     translated = {file.parent.parent.name for file in directory.glob("*/LC_MESSAGES/messages.mo")}
     return {name.partition("_")[0]: name for name in sorted(translated)} | {"en": WRITTEN_IN}
+
+
+def known(tag: str) -> Locale | None:
+    """The locale of a tag such as en-GB, if there is one."""
+    try:
+        return Locale.parse(tag.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        return None
 
 
 def number(value: float) -> str:
@@ -59,7 +74,8 @@ def decimal(value: float, places: int = 1) -> str:
 
 def percent(value: float, places: int = 0) -> str:
     """A share of 1 as per cent."""
-    return str(format_percent(value, f"#,##0.{'0' * places}%" if places else "#,##0%"))
+    pattern = (get_locale() or Locale.parse(WRITTEN_IN)).percent_formats[None].pattern
+    return str(format_percent(value, pattern.replace("##0", f"##0.{'0' * places}") if places else pattern))
 
 
 def day(value: float | str | dt.date) -> str:
@@ -82,13 +98,6 @@ def _time(value: float | str | dt.date) -> dt.datetime:
     if isinstance(value, dt.date):
         return dt.datetime.combine(value, dt.time(), dt.UTC)
     return dt.datetime.fromtimestamp(value, dt.UTC)
-
-
-def _known(tag: str) -> Locale | None:
-    try:
-        return Locale.parse(tag, sep="-")
-    except (UnknownLocaleError, ValueError):
-        return None
 
 
 def _attributes() -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask
 
 from app import language
+from app.context import Context
 from app.staff import Person, errors, person
 from app.staff.navigation import served, ways
 from experiments.errors import StoreUnavailable
@@ -14,7 +15,8 @@ from experiments.errors import StoreUnavailable
 
 def register(app: Flask) -> None:
     """Give the pages their language and their header."""
-    language.register(app)
+    context: Context = app.extensions["signpost"]
+    language.register(app, context.settings.language)
     errors.register(app)
     app.add_template_global(header)
 

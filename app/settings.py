@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -52,6 +53,12 @@ SETTINGS = {
     "staff_anywhere": Setting(
         "SIGNPOST_STAFF_ANYWHERE", "0", "0 or 1", "1: serve staff surfaces beyond loopback, behind a gate of your own"
     ),
+    "language": Setting(
+        "SIGNPOST_LANGUAGE",
+        "",
+        "language",
+        "of staff's pages, such as en-GB; empty: as each browser asks, if it is there",
+    ),
     "tick": Setting(
         "SIGNPOST_TICK", "1", "0 or 1", "0: staff surfaces close no variants by themselves; run `signpost tick` daily"
     ),
@@ -100,6 +107,7 @@ class Settings:
     shards: int
     browser_requests: int
     staff_anywhere: bool
+    language: str | None
     tick: bool
     trusted_proxies: int
     alert_webhook: str | None
@@ -142,6 +150,7 @@ class Settings:
             shards=_number("shards", raw, 0, 64),
             browser_requests=_number("browser_requests", raw, 0, 10**9),
             staff_anywhere=bool(_number("staff_anywhere", raw, 0, 1)),
+            language=_language(raw["language"]),
             tick=bool(_number("tick", raw, 0, 1)),
             trusted_proxies=_number("trusted_proxies", raw, 0, 9),
             **_alerts(raw),
@@ -175,6 +184,13 @@ def _alerts(raw: Mapping[str, str]) -> dict[str, Any]:
         "alert_webhook": raw["alert_webhook"] or None, "alert_secret": raw["alert_secret"] or None,
         "alert_mail": to, "alert_mail_from": raw["alert_mail_from"], "smtp_url": raw["smtp_url"] or None,
     }  # fmt: skip
+
+
+def _language(tag: str) -> str | None:
+    """The locale's name as Babel writes it; Babel itself is loaded by staff surfaces only."""
+    if tag and not re.fullmatch(r"[a-z]{2,3}([-_][A-Z]{2})?", tag):
+        raise _wrong("language", "a language such as en or en-GB")
+    return tag.replace("-", "_") or None
 
 
 def _number(field: str, raw: Mapping[str, str], low: int, high: int) -> int:
