@@ -12,7 +12,7 @@ from typing import Any
 from experiments import lifecycle, spec
 from experiments.access import ApiKey, Kind, new_key
 from experiments.audit import Note
-from experiments.errors import InvalidInput, NotFound
+from experiments.errors import InvalidInput, NotFound, Stale
 from experiments.lifecycle import Actor, Adaptation, Change
 from experiments.model import Experiment
 from experiments.runtime import Runtime
@@ -26,19 +26,27 @@ ACTS = (
 COMMAND_LINE = "command line"  # who makes and revokes keys without saying so
 
 
-def apply(runtime: Runtime, document: Any, actor: Actor) -> Experiment:
-    """Take in an experiment's document as a draft. Raises InvalidDefinition with every violation."""
+def apply(runtime: Runtime, document: Any, actor: Actor, *, revision: int | None = None) -> Experiment:
+    """Take in an experiment's document as a draft. Raises InvalidDefinition with every violation.
+
+    `revision` is that of the experiment as the editor read it, 0 for a new one; if somebody else was faster, Stale
+    is raised with what is there now, and nothing is overwritten.
+    """
     definition = spec.parse(document, help_resources=runtime.directory.by_key)
     documents = runtime.store.documents
     try:
         known = documents.experiment(definition.key)
     except NotFound:
         known = None
-    return documents.save(lifecycle.apply(known, definition, actor, version_id=documents.next_version_id()))
+    change = lifecycle.apply(known, definition, actor, version_id=documents.next_version_id(), revision=revision)
+    try:
+        return documents.save(change)
+    except Stale as error:
+        raise Stale(error.detail, found=documents.experiment(definition.key)) from None
 
 
 def act(runtime: Runtime, key: str, name: str, actor: Actor, options: Mapping[str, Any] | None = None) -> Experiment:
-    """Make one transition. `options` are those of the act: traffic, weights, variant, adopt, simulated."""
+    """Make one transition. `options` are those of the act: locales, traffic, weights, variant, adopt, simulated."""
     experiment = runtime.store.documents.experiment(key)
     return runtime.store.documents.save(_change(runtime, experiment, name, actor, dict(options or {})))
 
@@ -59,6 +67,7 @@ def _change(runtime: Runtime, experiment: Experiment, name: str, actor: Actor, o
         _only(options)
         return simple(experiment, actor)
     taken: dict[str, Callable[[], Change]] = {
+        "approve": lambda: lifecycle.approve(experiment, actor, locales=_locales(options)),
         "start": lambda: _start(runtime, experiment, actor, simulated=bool(options.get("simulated", False))),
         "set-traffic": lambda: lifecycle.set_traffic(experiment, actor, _need(options, "traffic", int)),
         "set-weights": lambda: lifecycle.set_weights(experiment, actor, _need(options, "weights", list)),
@@ -67,7 +76,13 @@ def _change(runtime: Runtime, experiment: Experiment, name: str, actor: Actor, o
     }
     if name not in taken:
         raise NotFound(f"there is no act '{name}'; there are: {', '.join(ACTS)}")
-    own = {"start": "simulated", "set-traffic": "traffic", "set-weights": "weights", "close-arm": "variant"}
+    own = {
+        "approve": "locales",
+        "start": "simulated",
+        "set-traffic": "traffic",
+        "set-weights": "weights",
+        "close-arm": "variant",
+    }
     _only(options, own.get(name, "adopt"))
     return taken[name]()
 
@@ -79,22 +94,30 @@ def _start(runtime: Runtime, experiment: Experiment, actor: Actor, *, simulated:
     return lifecycle.start(experiment, actor, key=wrapped, tags=tags, simulated=simulated)
 
 
+def _locales(options: Mapping[str, Any]) -> list[str] | None:
+    """The locales to approve; None: all that are served."""
+    if options.get("locales") is None:
+        return None
+    found: list[str] = _need(options, "locales", list, str)
+    return found
+
+
 def _only(options: Mapping[str, Any], *names: str) -> None:
     for unknown in sorted(set(options) - set(names)):
         raise InvalidInput(f"there is no field '{unknown}' in this act", code="unknown-field", pointer=f"/{unknown}")
 
 
-def _need(options: Mapping[str, Any], name: str, kind: type) -> Any:
+def _need(options: Mapping[str, Any], name: str, kind: type, of: type = int) -> Any:
     if name not in options:
         raise InvalidInput(f"the field '{name}' is required", code="missing-field", pointer=f"/{name}")
     value = options[name]
-    if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, list) and not _whole(value)):
+    if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, list) and not _all(value, of)):
         raise InvalidInput(f"'{name}' has the wrong type", code="wrong-type", pointer=f"/{name}")
     return value
 
 
-def _whole(values: list[Any]) -> bool:
-    return all(isinstance(v, int) and not isinstance(v, bool) for v in values)
+def _all(values: list[Any], kind: type) -> bool:
+    return all(isinstance(v, kind) and not isinstance(v, bool) for v in values)
 
 
 def create_key(

@@ -5,11 +5,12 @@ What the plan itself does (`allocation: drop-losers` closes variants by sealed c
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from experiments.model import Experiment, LogEntry, Phase, Version
+from experiments.model import DAY, Experiment, LogEntry, Phase, Version
 
 UNKNOWN = "unknown"
 
@@ -25,17 +26,17 @@ class Deviation:
 
 
 def of(
-    experiment: Experiment, version: Version, log: Sequence[LogEntry], *, early: bool = False
+    experiment: Experiment, version: Version, log: Sequence[LogEntry], *, early: bool = False, now: float | None = None
 ) -> tuple[Deviation, ...]:
     """Return the deviations of a version of an experiment, oldest first; none before it has started.
 
     `log` is the whole experiment's; `early` says that it was stopped with neither a verdict nor its planned size, which
-    only the counts can tell.
+    only the counts can tell; `now` (unix seconds) is what a running version is held against its ethics approval at.
     """
     if version.started is None or version not in experiment.versions:
         return ()
     own = [entry for entry in log if entry.version == version.number and entry.at >= version.started]
-    found = [*_of_phases(version, own), *_of_acts(own), *_of_end(version, log, early=early)]
+    found = [*_of_phases(version, own), *_of_acts(own), *_of_end(version, log, early=early), *_of_ethics(version, now)]
     return tuple(sorted(found, key=lambda deviation: deviation.at))
 
 
@@ -86,6 +87,16 @@ def _of_end(version: Version, log: Sequence[LogEntry], *, early: bool) -> Iterat
         size = f"{version.definition.plan.units_per_variant:,}"
         what = f"It was stopped before its planned size of {size} units per variant, and without a verdict."
         yield Deviation(version.stopped, who, what, why)
+
+
+def _of_ethics(version: Version, now: float | None) -> Iterator[Deviation]:
+    ethics, ran_until = version.definition.ethics, version.stopped or now
+    if ethics is None or ran_until is None:
+        return
+    over = (ethics.expires - dt.date(1970, 1, 1)).days * DAY + DAY
+    if ran_until >= over:
+        what = f"The ethics approval {ethics.reference} expired on {ethics.expires} while the experiment ran."
+        yield Deviation(over, "nobody", what, None)
 
 
 def _ends(entry: LogEntry, version: Version) -> bool:

@@ -19,6 +19,7 @@ SignpostError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 class SignpostError(Exception):
@@ -82,9 +83,13 @@ class SurfaceTaken(Refused):
 
 
 class Stale(Refused):
-    """The experiment was changed by somebody else since it was read."""
+    """The experiment was changed by somebody else since it was read; `found` is what is there now, if that is known."""
 
     code = "stale-revision"
+
+    def __init__(self, detail: str, *, found: Any = None) -> None:
+        super().__init__(detail)
+        self.found = found
 
 
 class TokenError(SignpostError):

@@ -6,12 +6,14 @@ Pure: every transition takes an experiment and returns the next value with its l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
+from experiments import approval
 from experiments.errors import InvalidInput, NotFound, Refused, Stale
-from experiments.model import DAY, Experiment, LogEntry, Phase, State, Version, day_of
+from experiments.model import DAY, Approval, Experiment, LogEntry, Phase, State, Version, day_of
 from experiments.spec import Definition, content_hash
 
 
@@ -52,9 +54,17 @@ class Adaptation:
     told: Mapping[str, str | int] = field(default_factory=dict)
 
 
-def apply(experiment: Experiment | None, definition: Definition, actor: Actor, *, version_id: int) -> Change:
-    """Take a definition in as a draft: replaces the latest draft, else opens a new version."""
+def apply(
+    experiment: Experiment | None, definition: Definition, actor: Actor, *, version_id: int, revision: int | None = None
+) -> Change:
+    """Take a definition in as a draft: replaces the latest draft, else opens a new version.
+
+    `revision` is that of the experiment when it was read (0: there was none): if it is another one now, somebody
+    else changed it meanwhile, and Stale is raised with what is there. None: whatever is there.
+    """
     known = experiment or Experiment(key=definition.key)
+    if revision is not None and known.revision != revision:
+        raise Stale(_overtaken(known), found=known)
     if known.versions and known.latest.state == "draft":
         number, rest = known.latest.number, known.versions[:-1]
     elif known.versions and known.latest.state in ("in_review", "approved"):
@@ -62,54 +72,79 @@ def apply(experiment: Experiment | None, definition: Definition, actor: Actor, *
     else:
         number, rest = (known.latest.number + 1 if known.versions else 1), known.versions
     version = Version(
-        id=version_id, number=number, state="draft", definition=definition, definition_hash=content_hash(definition)
-    )
+        id=version_id, number=number, state="draft", definition=definition, definition_hash=content_hash(definition),
+        changed_by=actor.name, texts_by=_texts_by(known, definition, actor),
+    )  # fmt: skip
     return _changed(known, (*rest, version), version, "apply", actor)
 
 
 def submit(experiment: Experiment, actor: Actor) -> Change:
     """Ask for approval."""
     version = _in(experiment, "submit", "draft")
+    _ethics_hold(version.definition, actor)
     return _put(experiment, version, "submit", actor, state="in_review", submitted_by=actor.name)
 
 
 def reject(experiment: Experiment, actor: Actor) -> Change:
     """Send a version back to its author."""
     version = _in(experiment, "reject", "in_review", "approved")
-    return _put(experiment, version, "reject", actor, state="draft", submitted_by=None)
+    return _put(experiment, version, "reject", actor, state="draft", submitted_by=None, approvals=())
 
 
-def approve(experiment: Experiment, actor: Actor) -> Change:
-    """Approve a version; whoever asked for it cannot."""
-    version = _in(experiment, "approve", "in_review")
-    if actor.name == version.submitted_by:
-        raise Refused(f"{actor.name} asked for the approval, so somebody else must give it", code="own-approval")
-    return _put(experiment, version, "approve", actor, state="approved")
+def approve(experiment: Experiment, actor: Actor, *, locales: Collection[str] | None = None) -> Change:
+    """Approve the texts of some locales, by default of all that are served; whoever asked or wrote them cannot.
+
+    The version is approved with the last of them. Once it is, approving again renews what would expire.
+    """
+    version = _in(experiment, "approve", "in_review", "approved")
+    served = version.definition.served_locales()
+    chosen = served if locales is None else tuple(tag for tag in served if tag in locales)
+    for unknown in sorted(set(locales or ()) - set(served)):
+        raise InvalidInput(
+            f"there is no locale '{unknown}' to approve; served: {', '.join(served)}", pointer="/locales"
+        )
+    if not chosen:
+        raise InvalidInput(f"name at least one locale; served: {', '.join(served)}", pointer="/locales")
+    _require_other(version, actor)
+    _ethics_hold(version.definition, actor)
+    given = [
+        Approval(who=actor.name, at=actor.now, locale=tag, texts=approval.texts_hash(version.definition, tag))
+        for tag in chosen
+    ]
+    kept = [old for old in version.approvals if old.who != actor.name or old.locale not in chosen]
+    after = version.model_copy(update={"approvals": (*kept, *given)})
+    state = "approved" if version.state == "approved" or approval.complete(after, actor.now) else "in_review"
+    after = after.model_copy(update={"state": state})
+    return _changed(experiment, _replace(experiment, after), after, "approve", actor, {"locales": ", ".join(chosen)})
 
 
 def start(
-    experiment: Experiment, actor: Actor, *, key: str, tags: tuple[str, ...] = ("0",), simulated: bool = False
-) -> Change:
+    experiment: Experiment, actor: Actor, *, key: str, tags: tuple[str, ...] = ("0",), simulated: bool = False,
+    protocol: str | None = None,
+) -> Change:  # fmt: skip
     """Start the approved version; a running older version is stopped by the same act.
 
-    `key` is the new version's K, wrapped.
+    `key` is the new version's K, wrapped; `protocol` (canonical JSON) is locked by its hash.
     """
-    version = _in(experiment, "start", "approved")
+    version = _to_start(experiment, actor)
     definition = version.definition
     if definition.unit == "block":
         raise Refused("experiments by time block cannot be started yet; use 'unit: session' or 'unit: view'")
     _ethics_hold(definition, actor)
+    approval.require(version, actor.now)
     phase = Phase(
         number=0, started=actor.now, weights=tuple(v.weight for v in definition.variants), traffic=definition.traffic
     )
     started = version.model_copy(
         update={
             "state": "running", "key": key, "tags": tags, "phases": (phase,), "started": actor.now,
-            "simulated": simulated,
+            "simulated": simulated, "protocol_hash": sha256(protocol.encode()).hexdigest() if protocol else None,
         }
     )  # fmt: skip
     versions = tuple(_stopped(v, actor.now) if v.state in ("running", "suspended") else v for v in experiment.versions)
-    return _changed(experiment, (*versions[:-1], started), started, "start", actor)
+    locked: dict[str, str | int] = {"protocol": started.protocol_hash} if started.protocol_hash else {}
+    change = _changed(experiment, (*versions[:-1], started), started, "start", actor, locked)
+    return replace(change, protocol=protocol)
 
 
 def set_traffic(experiment: Experiment, actor: Actor, traffic: int) -> Change:
@@ -181,6 +216,7 @@ def suspend(experiment: Experiment, actor: Actor) -> Change:
 def resume(experiment: Experiment, actor: Actor) -> Change:
     """Go on after a suspension, as a new phase."""
     version = _in(experiment, "resume", "suspended")
+    _ethics_hold(version.definition, actor)
     return _new_phase(experiment, version.model_copy(update={"state": "running"}), "resume", actor, {}, {})
 
 
@@ -209,7 +245,7 @@ def archive(experiment: Experiment, actor: Actor) -> Change:
 
 
 SIMPLE: dict[str, Callable[[Experiment, Actor], Change]] = {
-    "submit": submit, "reject": reject, "approve": approve, "suspend": suspend, "resume": resume,
+    "submit": submit, "reject": reject, "suspend": suspend, "resume": resume,
     "stop": stop, "archive": archive,
 }  # fmt: skip
 
@@ -241,10 +277,52 @@ def _sound(version: Version, wanted: Adaptation) -> None:
         raise InvalidInput("weights sum to 10000, and closed variants have none", pointer="/weights")
 
 
+def _to_start(experiment: Experiment, actor: Actor) -> Version:
+    latest = experiment.latest if experiment.versions else None
+    if latest is not None and latest.state == "in_review":
+        what = approval.missing(latest, actor.now)
+        raise Refused(f"cannot start: version {latest.number} is in review; {what or 'it must be approved'}")
+    return _in(experiment, "start", "approved")
+
+
+def _require_other(version: Version, actor: Actor) -> None:
+    """Refuse an approval of one's own."""
+    did = {
+        version.submitted_by: "asked for the approval", version.texts_by: "wrote the texts",
+        version.changed_by: "changed the file last",
+    }  # fmt: skip
+    if actor.name in did:
+        detail = f"{actor.name} {did[actor.name]}, so somebody else must approve"
+        raise Refused(f"{detail}. Next: ask an approver who has not worked on it", code="own-approval")
+
+
+def _texts_by(known: Experiment, definition: Definition, actor: Actor) -> str:
+    """Who wrote the texts: whoever applies them, unless they are those of before."""
+    if not known.versions or _texts(known.latest.definition) != _texts(definition):
+        return actor.name
+    return known.latest.texts_by or actor.name
+
+
+def _texts(definition: Definition) -> dict[str, Any]:
+    return {variant.key: variant.messages for variant in definition.variants}
+
+
+def _overtaken(known: Experiment) -> str:
+    if not known.versions:
+        return f"experiment '{known.key}' does not exist any more; read it again"
+    by = f" by {known.latest.changed_by}" if known.latest.changed_by else ""
+    detail = f"'{known.key}' was changed meanwhile{by}; nothing was overwritten"
+    return f"{detail}. Next: compare with what is there now, and repeat your change"
+
+
 def _ethics_hold(definition: Definition, actor: Actor) -> None:
     ethics = definition.ethics
     if ethics is not None and day_of(actor.now) > ethics.expires.toordinal() - _EPOCH:
-        raise Refused(f"the ethics approval {ethics.reference} expired on {ethics.expires}", code="ethics-expired")
+        detail = f"the ethics approval {ethics.reference} expired on {ethics.expires}"
+        raise Refused(f"{detail}. Next: renew it, and apply the file with the new date", code="ethics-expired")
+    if approval.without_warning(definition) and not (ethics and ethics.reason):
+        detail = "the control shows no warning, and the file gives no reason. Next: apply it with 'ethics.reason'"
+        raise Refused(detail, code="reason-missing")
 
 
 _EPOCH = 719_163  # date(1970, 1, 1).toordinal()

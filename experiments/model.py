@@ -55,11 +55,21 @@ class Phase(Record):
         return tuple(0.0 if i in self.closed else w / total for i, w in enumerate(self.weights))
 
 
+class Approval(Record):
+    """A person's approval of the texts in one locale; `texts` is their content hash (see `approval.texts_hash`)."""
+
+    who: str
+    at: int
+    locale: str
+    texts: str
+
+
 class Version(Record):
     """A frozen definition with its own key, counters and life.
 
     `id` is unique in the installation, `key` is K wrapped by the key file, `tags` are the shards'
-    suffixes in Redis keys, `definition_hash` the content hash of the whole document.
+    suffixes in Redis keys, `definition_hash` the content hash of the whole document. `changed_by` wrote it last,
+    `texts_by` its texts; `protocol_hash` is the SHA-256 of the protocol that was locked at its start.
     """
 
     id: int
@@ -67,7 +77,11 @@ class Version(Record):
     state: State
     definition: Definition
     definition_hash: str
+    changed_by: str | None = None
+    texts_by: str | None = None
     submitted_by: str | None = None
+    approvals: tuple[Approval, ...] = ()
+    protocol_hash: str | None = None
     key: str | None = None
     tags: tuple[str, ...] = ("0",)
     phases: tuple[Phase, ...] = ()

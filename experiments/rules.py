@@ -190,11 +190,21 @@ def _some_traffic(document: Document) -> Found:
         yield Violation("/traffic", "invalid-value", "traffic 0 would show the experiment to nobody; use 1 to 10000")
 
 
+def _no_warning_has_a_reason(document: Document) -> Found:
+    ethics = _dict(document.get("ethics"))
+    reason = ethics.get("reason")
+    if ethics.get("control") == "no warning" and (reason is None or (isinstance(reason, str) and not reason.strip())):
+        detail = "'control: no warning' needs a reason: say why somebody may be shown nothing"
+        yield Violation("/ethics/reason", "missing-field", detail)
+    if ethics.get("control", "active warning") != "no warning" and reason is not None:
+        yield Violation("/ethics/reason", "unknown-field", "reason belongs to 'control: no warning' only")
+
+
 RULES = (
     _weights_sum, _unique_variants, _unique_lists, _one_control, _control_is_shown, _same_locales,
     _reviews_exist, _some_locale_is_served, _same_factors, _unique_outcomes, _channels_only_for_help,
     _repeat_trigger_needs_sessions, _block_hours, _leader_share, _drop_losers, _looks,
-    _some_traffic,
+    _some_traffic, _no_warning_has_a_reason,
 )  # fmt: skip
 
 

@@ -133,6 +133,10 @@ class Ethics(Part):
     reference: str = Field(min_length=1, max_length=120)
     expires: dt.date = Field(strict=False)
     control: Literal["active warning", "no warning"] = "active warning"
+    reason: str | None = Field(
+        default=None, min_length=1, max_length=2000, exclude_if=_absent,
+        description="'control: no warning' only: why somebody may be shown nothing",
+    )  # fmt: skip
 
 
 class Definition(Part):

@@ -17,6 +17,7 @@ from app.commands.common import urls
 from app.commands.serve import run
 from app.settings import Settings
 from experiments import desk
+from experiments.approval import needed
 from experiments.directory import LIBRARY, load_fallbacks, load_help
 from experiments.errors import NotFound
 from experiments.identity import Keyring
@@ -37,7 +38,7 @@ TRUTH = {
     "help": (0.095, 0.10),
 }  # fmt: skip
 CHANNELS = {"click": 0.62, "chat": 0.14, "self_help": 0.12, "call": 0.08, "email": 0.04}
-RESEARCHER, APPROVER = "demo researcher", "demo approver"
+RESEARCHER, APPROVER, SECOND = "demo researcher", "demo approver", "demo second approver"
 
 
 @click.command()
@@ -81,10 +82,12 @@ def _exists(runtime: Runtime, key: str) -> bool:
 
 
 def _launch(runtime: Runtime, document: Any, now: int, *, simulated: bool) -> None:
-    """Through the real life cycle, with two people."""
-    key = desk.apply(runtime, document, Actor(RESEARCHER, now)).key
+    """Through the real life cycle, with two people; three where the control shows no warning."""
+    draft = desk.apply(runtime, document, Actor(RESEARCHER, now))
+    key = draft.key
     desk.act(runtime, key, "submit", Actor(RESEARCHER, now))
-    desk.act(runtime, key, "approve", Actor(APPROVER, now, "demonstration"))
+    for name in (APPROVER, SECOND)[: needed(draft.latest.definition)]:
+        desk.act(runtime, key, "approve", Actor(name, now, "demonstration"))
     desk.act(runtime, key, "start", Actor(RESEARCHER, now), {"simulated": simulated})
 
 

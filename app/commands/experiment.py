@@ -10,7 +10,7 @@ import click
 from app.commands.common import AS, JSON, WHY, document_at, echo_json, now, opened
 from app.research.summary import summary
 from app.settings import Settings
-from experiments import desk, spec
+from experiments import approval, desk, spec
 from experiments.directory import load_help
 from experiments.lifecycle import Actor
 from experiments.model import Version
@@ -99,15 +99,16 @@ def _act(key: str, act: str, name: str, why: str | None, **options: Any) -> None
         found = desk.act(
             runtime, key, act, Actor(name, now(), why), {k: v for k, v in options.items() if v is not None}
         )
-        click.echo(f"{found.key}: {act} done; version {found.latest.number} is {found.latest.state.replace('_', ' ')}")
+        latest = found.latest
+        click.echo(f"{found.key}: {act} done; version {latest.number} is {latest.state.replace('_', ' ')}")
+        if latest.state == "in_review" and (lacking := approval.missing(latest, now())):
+            click.echo(f"  {lacking}")
 
 
 def _transition(act: str, help_: str, *options: Callable[..., Any]) -> None:
     def run(key: str, name: str, why: str | None, **given: Any) -> None:
-        weights = given.pop("weights", None)
-        if weights is not None:
-            given["weights"] = list(weights)
-        _act(key, act, name, why, **given)
+        lists = {option: list(value) or None for option, value in given.items() if isinstance(value, tuple)}
+        _act(key, act, name, why, **{**given, **lists})
 
     run.__doc__ = help_
     decorated: Any = run
@@ -117,7 +118,11 @@ def _transition(act: str, help_: str, *options: Callable[..., Any]) -> None:
 
 
 _transition("submit", "Ask for approval of a draft.")
-_transition("approve", "Approve a version that somebody else submitted.")
+_transition(
+    "approve",
+    "Approve the texts of a version that somebody else wrote and submitted.",
+    click.option("--locale", "locales", multiple=True, metavar="TAG", help="only this locale; may be repeated"),
+)
 _transition("reject", "Send a version back to its author.")
 _transition(
     "start",

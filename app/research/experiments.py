@@ -31,7 +31,8 @@ KNOWN = ("unknown-experiment", "store-unavailable", "origin-refused")
 TRANSITION = (
     "malformed-json", "unknown-field", "missing-field", "wrong-type", "invalid-value", "unknown-experiment",
     "not-found",
-    "transition-refused", "surface-taken", "stale-revision", "own-approval", "ethics-expired", "control-needed",
+    "transition-refused", "surface-taken", "stale-revision", "own-approval", "approval-missing", "approval-expired",
+    "reason-missing", "ethics-expired", "control-needed",
     "too-soon", "not-sealed", "body-too-large", "duplicate-key", "origin-refused", "store-unavailable",
 )  # fmt: skip
 

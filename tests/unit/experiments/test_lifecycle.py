@@ -23,7 +23,7 @@ PATHS = {
 }  # fmt: skip
 ALLOWED = {
     ("draft", "submit"): "in_review", ("in_review", "reject"): "draft", ("approved", "reject"): "draft",
-    ("in_review", "approve"): "approved", ("approved", "start"): "running", ("running", "set_traffic"): "running",
+    ("in_review", "approve"): "approved", ("approved", "approve"): "approved", ("approved", "start"): "running", ("running", "set_traffic"): "running",
     ("running", "set_weights"): "running", ("running", "close_arm"): "running", ("running", "adapt"): "running", ("running", "suspend"): "suspended",
     ("suspended", "resume"): "running", ("running", "stop"): "stopped", ("suspended", "stop"): "stopped",
     ("stopped", "conclude"): "concluded", ("concluded", "archive"): "archived",
@@ -127,16 +127,20 @@ def test_after_a_rejection_somebody_else_may_ask(definition):
     rejected = act(in_state("in_review", definition()), "reject").experiment
     assert rejected.latest.submitted_by is None
     asked = act(rejected, "submit", BOB).experiment
-    assert act(asked, "approve", ANN).experiment.latest.state == "approved"
-    with pytest.raises(Refused):
-        act(asked, "approve", BOB)
+    for name in ("ann", "bob"):  # she wrote the texts, he asked
+        with pytest.raises(Refused):
+            act(asked, "approve", Actor(name, NOW))
+    assert act(asked, "approve", Actor("cid", NOW)).experiment.latest.state == "approved"
 
 
 @pytest.mark.parametrize(("expires", "holds"), [(1, True), (0, True), (-1, False)])
 def test_ethics_hold_through_their_last_day(definition, expires, holds):
     last = dt.datetime.fromtimestamp(NOW, dt.UTC).date() + dt.timedelta(expires)
     ethics = {"committee": "REC", "reference": "2026/7", "expires": str(last)}
-    approved = in_state("approved", definition(ethics=ethics))
+    asked = lifecycle.apply(None, definition(ethics=ethics), ANN, version_id=1).experiment
+    for name, who in (("submit", "ann"), ("approve", "bob")):
+        asked = act(asked, name, Actor(who, NOW - 3 * DAY)).experiment
+    approved = asked
     for now in (day_of(NOW) * DAY, day_of(NOW) * DAY + DAY - 1):
         if holds:
             assert act(approved, "start", Actor("bob", now)).experiment.latest.state == "running"
