@@ -82,6 +82,8 @@ class Bulk:
         self._key = key
         self._now = now
         self._lives: dict[tuple[str, int | None], Live] = {}
+        self._open: dict[tuple[int, int, int], list[tuple[acts.Slot, bytes]]] = {}
+        self._sealed: dict[tuple[int, int], bool] = {}
         self._words: dict[tuple[int, str, int, str | None, str | None], int] = {}
 
     def record(self, items: Sequence[Item | SignpostError]) -> list[Answer]:
@@ -126,7 +128,7 @@ class Bulk:
         if version.stopped is not None and item.at > version.stopped + CLOCK_SKEW:
             raise InvalidInput("the version had been stopped by then", code="not-running", pointer="/occurred_at")
         word = self._word(live, item)
-        if version.is_sealed(day, self._now):
+        if self._is_sealed(live, day):
             return Report(acts.apart(self._tag(live, item.unit), "late.exposed"), "late")
         return Report(
             acts.assign(
@@ -141,19 +143,39 @@ class Bulk:
             raise _in_the_future()
         require_possible(live, event, self._now)
         bit, day = event.bit(), day_of(event.at)
-        if live.version.is_sealed(day, self._now):
+        if self._is_sealed(live, day):
             return Report(acts.apart(self._tag(live, item.unit), f"late.{event.outcome}"), "late")
         slots = self._slots(live, item.unit, day)
         return Report(acts.outcome(slots, live.terms, at=event.at, bit=bit, what=event.outcome, by_partner=True))
 
     def _slots(self, live: Live, unit: bytes, newest: int) -> list[acts.Slot]:
-        shard = assignment.shard(unit, len(live.tags))
-        found, open_days = [], live.version.open_days(self._now)
-        # What is dated before the version's first day, by a clock that is a little late, belongs to that day.
-        for day in [day for day in open_days if day <= newest] or open_days[-1:]:
-            key = self._runtime.day_key(day, self._now)
-            name = assignment.pseudonym(key, live.experiment, live.version.number, unit)
-            found.append(slot_of(self._runtime, live, shard, day, name, self._now))
+        experiment, version = live.experiment, live.version.number
+        return [
+            acts.Slot(
+                slot.tag, slot.day, slot.seconds, slot.pages, assignment.pseudonym(key, experiment, version, unit)
+            )
+            for slot, key in self._places(live, assignment.shard(unit, len(live.tags)), newest)
+        ]
+
+    def _places(self, live: Live, shard: int, newest: int) -> list[tuple[acts.Slot, bytes]]:
+        """Where a shard's units may be up to a day, without the unit's name, and what that is made with."""
+        at = (live.version.id, shard, newest)
+        found = self._open.get(at)
+        if found is None:
+            open_days = live.version.open_days(self._now)
+            # What is dated before the version's first day, by a clock that is a little late, belongs to that day.
+            days = [day for day in open_days if day <= newest] or open_days[-1:]
+            found = self._open[at] = [
+                (slot_of(self._runtime, live, shard, day, b"", self._now), self._runtime.day_key(day, self._now))
+                for day in days
+            ]
+        return found
+
+    def _is_sealed(self, live: Live, day: int) -> bool:
+        at = (live.version.id, day)
+        found = self._sealed.get(at)
+        if found is None:
+            found = self._sealed[at] = live.version.is_sealed(day, self._now)
         return found
 
     def _tag(self, live: Live, unit: bytes) -> str:

@@ -92,10 +92,18 @@ local function commit()
 end
 
 -- Prefix of a row's count fields: <phase>.<variant>.<surface>.<stratum>.
+local cells = {}
+
 local function cell(row)
   local w = row.word
-  return string.format('%d.%d.%d.%d.', math.floor(w / 2 ^ 17) % 1024, math.floor(w / 2 ^ 27),
+  local known = cells[w]
+  if known then
+    return known
+  end
+  known = string.format('%d.%d.%d.%d.', math.floor(w / 2 ^ 17) % 1024, math.floor(w / 2 ^ 27),
     math.floor(w / 2 ^ 13) % 16, math.floor(w / 256) % 32)
+  cells[w] = known
+  return known
 end
 
 local function has_bit(number, bit)
