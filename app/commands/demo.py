@@ -147,7 +147,7 @@ Signpost is starting on {base}. Its past 21 days are simulated; what you send no
 
   The result, as staff see it    {base}/experiments/four-lines-uk
   All experiments                {base}/
-  The API, to try it             {base}/docs
+  The API                        {base}/docs
 
 Ask which message a session should see:
 

@@ -112,6 +112,16 @@ def test_a_surface_alone_serves_nothing_else(make_service):
         assert staff.get(path).status_code == 404
 
 
-def test_the_page_names_the_description(service):
-    assert "/openapi.json" in service.get("/docs").text
-    assert "/openapi.json" in service.get("/static/docs.js").text
+def test_the_page_tells_every_call_field_and_problem(service, described):
+    page = service.get("/docs").text
+    assert "/openapi.json" in page
+    assert "<script" not in page
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            assert page.count(f"<code>{method.upper()} {path}</code>") == 2
+            for answer in operation["responses"].values():
+                for code in filter(None, answer["description"].partition("Problem: ")[2].split(", ")):
+                    assert f'href="/problems/{code}"' in page
+    for schema in described["components"]["schemas"].values():
+        if schema["title" if "title" in schema else "type"] in ("AssignmentRequest", "OutcomeRequest", "EventItem"):
+            assert all(f"<code>{name}</code>" in page for name in schema["properties"])
