@@ -51,13 +51,23 @@ SETTINGS = {
         "SIGNPOST_BROWSER_REQUESTS", "6000", "requests", "from one network in ten minutes by browser keys; 0: no limit"
     ),
     "staff_anywhere": Setting(
-        "SIGNPOST_STAFF_ANYWHERE", "0", "0 or 1", "1: serve staff surfaces beyond loopback, behind a gate of your own"
+        "SIGNPOST_STAFF_ANYWHERE", "0", "0 or 1", "1: serve staff surfaces beyond loopback without an https public URL"
     ),
     "language": Setting(
         "SIGNPOST_LANGUAGE",
         "",
         "language",
         "of staff's pages, such as en-GB; empty: as each browser asks, if it is there",
+    ),
+    "session_idle": Setting(
+        "SIGNPOST_SESSION_IDLE_MINUTES", "60", "minutes", "after so long without a request staff sign in again"
+    ),
+    "session_most": Setting("SIGNPOST_SESSION_HOURS", "8", "hours", "after so long staff sign in again in any case"),
+    "oidc_issuer": Setting("SIGNPOST_OIDC_ISSUER", "", "URL", "provider of single sign-on; empty: none"),
+    "oidc_client_id": Setting("SIGNPOST_OIDC_CLIENT_ID", "", "text", "what Signpost is called at the provider"),
+    "oidc_client_secret": Setting("SIGNPOST_OIDC_CLIENT_SECRET", "", "text", "its secret there"),
+    "oidc_name": Setting(
+        "SIGNPOST_OIDC_NAME", "", "text", "what staff call the provider; empty: your organisation's account"
     ),
     "tick": Setting(
         "SIGNPOST_TICK", "1", "0 or 1", "0: staff surfaces close no variants by themselves; run `signpost tick` daily"
@@ -86,7 +96,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a process, parsed. `store_budget` and `refresh` in seconds."""
+    """The settings of a process, parsed. `store_budget`, `refresh`, `session_idle`, `session_most` in seconds."""
 
     ledger_url: str
     volatile_url: str
@@ -107,6 +117,12 @@ class Settings:
     shards: int
     browser_requests: int
     staff_anywhere: bool
+    session_idle: int
+    session_most: int
+    oidc_issuer: str | None
+    oidc_client_id: str
+    oidc_client_secret: str
+    oidc_name: str
     language: str | None
     tick: bool
     trusted_proxies: int
@@ -151,6 +167,9 @@ class Settings:
             browser_requests=_number("browser_requests", raw, 0, 10**9),
             staff_anywhere=bool(_number("staff_anywhere", raw, 0, 1)),
             language=_language(raw["language"]),
+            session_idle=_number("session_idle", raw, 1, 24 * 60) * 60,
+            session_most=_number("session_most", raw, 1, 30 * 24) * 3600,
+            **_provider(raw),
             tick=bool(_number("tick", raw, 0, 1)),
             trusted_proxies=_number("trusted_proxies", raw, 0, 9),
             **_alerts(raw),
@@ -160,10 +179,28 @@ class Settings:
 
 
 def require_loopback(settings: Settings) -> None:
-    """Raise InvalidInput when staff surfaces would be served where strangers can reach them: there are no accounts."""
+    """Raise InvalidInput when people would send their passwords over a network that is not encrypted."""
     staff = [name for name in settings.surfaces if name != "public"]
-    if staff and settings.host not in LOOPBACK and not settings.staff_anywhere:
-        raise _wrong("host", f"a loopback address while {' and '.join(staff)} is served (see SIGNPOST_STAFF_ANYWHERE)")
+    is_encrypted = settings.staff_anywhere or (settings.public_url or "").startswith("https://")
+    if staff and settings.host not in LOOPBACK and not is_encrypted:
+        raise _wrong(
+            "host",
+            f"a loopback address while {' and '.join(staff)} is served without an https:// SIGNPOST_PUBLIC_URL "
+            "(see SIGNPOST_STAFF_ANYWHERE)",
+        )
+
+
+def _provider(raw: Mapping[str, str]) -> dict[str, Any]:
+    """The provider of single sign-on. What it says decides who signs in, so nobody may listen or answer for it."""
+    issuer = urlsplit(raw["oidc_issuer"])
+    is_here = issuer.scheme == "http" and issuer.hostname in LOOPBACK
+    if raw["oidc_issuer"] and issuer.scheme != "https" and not is_here:
+        raise _wrong("oidc_issuer", "an https:// address")
+    for field in ("oidc_client_id", "oidc_client_secret"):
+        if bool(raw[field]) != bool(raw["oidc_issuer"]):
+            raise _wrong(field, "given together with SIGNPOST_OIDC_ISSUER, or neither of them")
+    named = {field: raw[field] for field in ("oidc_client_id", "oidc_client_secret", "oidc_name")}
+    return {"oidc_issuer": raw["oidc_issuer"] or None, **named}
 
 
 def _alerts(raw: Mapping[str, str]) -> dict[str, Any]:

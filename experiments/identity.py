@@ -15,6 +15,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from experiments.errors import InvalidInput, StoreUnavailable
 from experiments.model import DAY, HOUR, day_of
@@ -32,6 +34,7 @@ class Keyring:
     def __init__(self, wrap: dict[int, bytes], tokens: dict[int, bytes]) -> None:
         self._wrap = {kid: AESGCM(key) for kid, key in wrap.items()}
         self._current = max(wrap)
+        self._root = wrap[self._current]
         self.sealer = Sealer(tokens)
 
     @classmethod
@@ -53,6 +56,10 @@ class Keyring:
             return cls(*rings)
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise InvalidInput(f"{path} is not a key file of Signpost; restore it from its own backup") from error
+
+    def derived(self, purpose: str) -> bytes:
+        """A key for another purpose, 32 bytes: the same in every process that reads this file."""
+        return HKDF(SHA256(), 32, None, f"signpost:{purpose}".encode()).derive(self._root)
 
     def wrap(self, key: bytes, experiment: str, version: int) -> str:
         """Hide a version's K for storage; bound to that version."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from experiments.store.accounts import Accounts, Sessions
 from experiments.store.alerts import Alerts
 from experiments.store.audit import Audit
 from experiments.store.connection import connect
@@ -36,6 +37,16 @@ class Store:
     def alerts(self) -> Alerts:
         """What people are told."""
         return Alerts(self.documents.client)
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who of the staff may sign in."""
+        return Accounts(self.documents.client)
+
+    @property
+    def sessions(self) -> Sessions:
+        """Who of the staff is signed in."""
+        return Sessions(self.volatile.client)
 
     @property
     def audit(self) -> Audit:

@@ -40,6 +40,8 @@ LEDGER: documents, all in the slot {control}
 | sp:{control}:audit         | list   | entries of the audit log, JSON, chained by     | append (lua),     | audit     |
 |                            |        | hash                                           | save_experiment   |           |
 | sp:{control}:protocols     | hash   | <experiment>.<version> → locked protocol, JSON | save_experiment   | protocol  |
+| sp:{control}:accounts      | hash   | account id → JSON: who may sign in (password   | save_account (lua)| accounts  |
+|                            |        | and link hashed)                               |                   |           |
 | sp:{control}:looks:<e>.<v> | hash   | <sealed until> <who> → JSON: a look at the     | append (lua)      | looking   |
 |                            |        | result of version v of experiment e            |                   |           |
 | sp:{control}:alerts        | hash   | alert id → JSON, with what became of it        | alerts            | alerts    |
@@ -52,6 +54,9 @@ VOLATILE
 | sp:day:<day>                         | string | the day's pseudonym key, 32 bytes | until the day is sealed | day_key   | day_key   |
 | sp:turn:<experiment>.<version>.<day> | string | 1: somebody looks, or has looked, | ten minutes, then three | take_turn,| take_turn |
 |                                      |        | at this sealed day                | days                    | end_turn  |           |
+| sp:sessions:<account>                | hash   | SHA-256 of a session's secret →   | until none was opened   | open,     | sessions, |
+|                                      |        | JSON: opened, last used, how      | for its longest life    | look      | look      |
+| sp:attempts:<account>                | string | passwords tried                   | a quarter of an hour    | attempt   | attempt   |
 | sp:turn:alerts                       | string | 1: somebody looks for alerts      | five minutes at most    | take_     | take_     |
 |                                      |        |                                   |                         | alerts    | alerts    |
 | sp:turn:retention                    | string | 1: somebody sees to what is to be | an hour at most         | take_look,| take_look |
@@ -71,6 +76,7 @@ PARTNER_IDS = "sp:{control}:partner_ids"
 SPOOLS = "sp:{control}:spools"
 REWRITTEN = "sp:{control}:rewritten"
 AUDIT = "sp:{control}:audit"
+ACCOUNTS = "sp:{control}:accounts"
 PROTOCOLS = "sp:{control}:protocols"
 RETENTION = "sp:turn:retention"
 ALERTS = "sp:{control}:alerts"
@@ -131,3 +137,13 @@ def day_key(day: int) -> str:
 def turn(experiment: str, version: int, day: int) -> str:
     """Whose turn it is to look at a sealed day."""
     return f"sp:turn:{experiment}.{version}.{day}"
+
+
+def sessions(account: str) -> str:
+    """Sessions of an account."""
+    return f"sp:sessions:{account}"
+
+
+def attempts(account: str) -> str:
+    """How often a password of an account was tried."""
+    return f"sp:attempts:{account}"
