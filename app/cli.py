@@ -17,6 +17,7 @@ from experiments.errors import InvalidDefinition, SignpostError, StoreUnavailabl
 
 COMMANDS = {
     "analyse": "Analyse a count table (CSV) without a server.",
+    "audit": "Show who did what, and find what was changed in the log of it.",
     "demo": "Play 21 simulated days, then serve the result.",
     "doctor": "Check servers, settings, disks, clocks, keys and the spool; say what to do.",
     "experiment": "Validate, apply, show experiments; move them through their life.",

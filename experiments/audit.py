@@ -11,7 +11,7 @@ Never put a secret or a session into an entry.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from experiments.store import Store
 
 GENESIS = "0" * 64  # what the first entry follows
+TRIES = 5
 
 Details = Mapping[str, str | int]
 
@@ -68,11 +69,16 @@ def append(store: Store, who: str, act: str, about: str, details: Details, now: 
 
 
 def following(last: bytes, note: Note) -> bytes:
-    """Return the entry, as it is stored, that says this after the entry `last` (empty: it is the first)."""
-    before = Entry.model_validate_json(last) if last else None
+    """Return the entry, as it is stored, that says this after the entry `last` (empty: it is the first).
+
+    After an entry that cannot be read the chain begins anew, so that nobody can stop all acts, a suspension among them,
+    by spoiling one entry; `verify` names it.
+    """
+    before = _read(last)
+    previous = before.hash if before else digest(last) if last else GENESIS
     body = {
         "number": before.number + 1 if before else 1, "at": note.at, "who": note.who, "act": note.act,
-        "about": note.about, "details": dict(note.details), "previous": before.hash if before else GENESIS,
+        "about": note.about, "details": dict(note.details), "previous": previous,
     }  # fmt: skip
     return canonical_json({**body, "hash": _hash(body)}).encode()
 
@@ -88,36 +94,38 @@ def verify(
     faults: list[Fault] = []
     told: dict[str, Any] = {}
     hashes: set[str] = set()
-    expected = GENESIS
-    for number, stored in enumerate(entries, 1):
-        fault, entry = _check(stored, number, expected)
-        faults += fault
+    before: Entry | None = None
+    for place, stored in enumerate(entries, 1):
+        entry = _read(stored)
+        faults += _faults(place, stored, entry, before)
+        before = entry
         if entry is not None:
-            expected = entry.hash
             hashes.add(entry.hash)
             if "document" in entry.details:
                 told[entry.about] = entry.details["document"]
-        else:
-            expected = ""
     if head is not None and head.lower() not in hashes:
-        faults.append(
-            Fault(None, "the noted head is not in the log: entries were cut off, or the log was written anew")
-        )
+        what = "the noted head is not in the log: entries were cut off, or the log was written anew"
+        faults.append(Fault(None, what))
     return (*faults, *_unlike(told, documents or {}))
 
 
-def _check(stored: bytes, number: int, expected: str) -> tuple[list[Fault], Entry | None]:
-    try:
-        entry = Entry.model_validate_json(stored)
-    except ValidationError:
-        return [Fault(number, "cannot be read: it was edited")], None
+def _faults(place: int, stored: bytes, entry: Entry | None, before: Entry | None) -> Iterator[Fault]:
+    if entry is None:
+        yield Fault(place, "cannot be read: it was edited")
+        return
     body = entry.model_dump(mode="json", exclude={"hash"})
-    found = []
     if _hash(body) != entry.hash or canonical_json({**body, "hash": entry.hash}).encode() != stored:
-        found.append(Fault(number, "was edited: its content does not give its hash"))
-    if entry.number != number or (expected and entry.previous != expected):
-        found.append(Fault(number, "does not follow the entry before it: one was deleted, added, moved or edited"))
-    return found, entry
+        yield Fault(place, "was edited: its content does not give its hash")
+    expected = (before.number + 1, before.hash) if before else (1, GENESIS)
+    if (place == 1 or before is not None) and (entry.number, entry.previous) != expected:
+        yield Fault(place, "does not follow the entry before it: one was deleted, added, moved or edited")
+
+
+def _read(stored: bytes) -> Entry | None:
+    try:
+        return Entry.model_validate_json(stored)
+    except ValidationError:
+        return None
 
 
 def _unlike(told: Mapping[str, Any], documents: Mapping[str, str]) -> Sequence[Fault]:
@@ -133,15 +141,29 @@ def _hash(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(body).encode()).hexdigest()
 
 
-def decoded(entries: Iterable[bytes]) -> list[Entry]:
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The log as it is: entries that can be read, what does not fit, the head to note elsewhere (None: no entry)."""
+
+    entries: tuple[Entry, ...]
+    faults: tuple[Fault, ...]
+    head: str | None
+
+
+def check(store: Store, head: str | None = None) -> Checked:
+    """Read the whole log and hold it against itself, the experiments and a noted head."""
+    for _ in range(TRIES):
+        documents, stored = store.documents.digests(), tuple(store.audit.entries())
+        if documents == store.documents.digests():
+            break  # no act came between
+    entries = decoded(stored)
+    faults = verify(stored, head=head, documents=documents)
+    return Checked(entries, faults, entries[-1].hash if entries else None)
+
+
+def decoded(stored: Iterable[bytes]) -> tuple[Entry, ...]:
     """Entries as values; what cannot be read is left out (`verify` names it)."""
-    found = []
-    for stored in entries:
-        try:
-            found.append(Entry.model_validate_json(stored))
-        except ValidationError:
-            continue
-    return found
+    return tuple(entry for entry in map(_read, stored) if entry is not None)
 
 
 def digest(document: str | bytes) -> str:

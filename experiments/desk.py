@@ -14,7 +14,7 @@ from experiments.access import ApiKey, Kind, new_key
 from experiments.audit import Note
 from experiments.errors import InvalidInput, NotFound, Stale
 from experiments.lifecycle import Actor, Adaptation, Change
-from experiments.model import Experiment
+from experiments.model import Experiment, Version
 from experiments.runtime import Runtime
 from experiments.store.sharding import choose_tags
 
@@ -88,10 +88,17 @@ def _change(runtime: Runtime, experiment: Experiment, name: str, actor: Actor, o
 
 
 def _start(runtime: Runtime, experiment: Experiment, actor: Actor, *, simulated: bool) -> Change:
-    version = experiment.latest.number
-    wrapped = runtime.keyring.wrap(secrets.token_bytes(32), experiment.key, version)
-    tags = choose_tags(runtime.store.documents.client, experiment.key, version, runtime.shards)
-    return lifecycle.start(experiment, actor, key=wrapped, tags=tags, simulated=simulated)
+    version = experiment.latest
+    wrapped = runtime.keyring.wrap(secrets.token_bytes(32), experiment.key, version.number)
+    tags = choose_tags(runtime.store.documents.client, experiment.key, version.number, runtime.shards)
+    protocol = _protocol(experiment.key, version, actor) if version.state == "approved" else None
+    return lifecycle.start(experiment, actor, key=wrapped, tags=tags, simulated=simulated, protocol=protocol)
+
+
+def _protocol(key: str, version: Version, actor: Actor) -> str:
+    from experiments import protocol  # noqa: PLC0415  (with the statistics, which integrators' processes do without)
+
+    return protocol.locked(key, version, by=actor.name, now=actor.now)
 
 
 def _locales(options: Mapping[str, Any]) -> list[str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.research.summary import summary
 from app.settings import Settings
 from experiments import approval, desk, spec
 from experiments.directory import load_help
+from experiments.errors import InvalidInput
 from experiments.lifecycle import Actor
 from experiments.model import Version
 
@@ -92,6 +94,27 @@ def _show(version: Version) -> None:
     for variant in version.definition.variants:
         hashes = ", ".join(f"{tag} {spec.content_hash(m)[:12]}" for tag, m in variant.messages.items())
         click.echo(f"  {variant.key:24} weight {variant.weight:5}  {hashes}")
+
+
+@command.command()
+@click.argument("key")
+@click.option("--version", type=int, default=None, help="The latest started version by default.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="For a registry or a repository (the default).")
+@JSON
+def protocol(key: str, version: int | None, as_markdown: bool, as_json: bool) -> None:
+    """Print what was planned; exit 1 if it was altered after the start."""
+    from experiments import protocol as protocols  # noqa: PLC0415  (with the statistics, which the other acts do without)
+    from experiments.protocol_markdown import markdown  # noqa: PLC0415
+
+    if as_markdown and as_json:
+        raise InvalidInput("give one of --markdown and --json")
+    with opened() as runtime:
+        found = protocols.of(runtime.store, key, version)
+    if as_json:
+        echo_json(found.to_dict())
+    else:
+        click.echo(markdown(found), nl=False)
+    sys.exit(1 if found.standing == "altered" else 0)
 
 
 def _act(key: str, act: str, name: str, why: str | None, **options: Any) -> None:

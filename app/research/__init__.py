@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.research import experiments
+from app.research import audit, experiments, protocol
 
 
 def register(app: Flask) -> None:
     """Add the routes."""
-    app.register_blueprint(experiments.blueprint)
+    for module in (experiments, protocol, audit):
+        app.register_blueprint(module.blueprint)

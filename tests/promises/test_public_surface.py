@@ -18,10 +18,8 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="me
 HEAVY = {"stats", "scipy", "statsmodels", "numpy", "pandas"}
 LARGEST_MIB = 70
 
-PROGRAM = """
-import json, re, sys, time
-from pathlib import Path
-start = time.perf_counter()
+BEGIN = """
+import json, sys, time
 from app import create_app
 from app.settings import Settings
 from experiments.store import Store
@@ -29,8 +27,6 @@ from experiments.store import Store
 ledger, volatile, var = sys.argv[1:]
 settings = Settings.read({"SIGNPOST_VAR": var, "SIGNPOST_SURFACES": "public"})
 app = create_app(settings, store=Store.open(ledger, volatile, budget=2.0))
-seconds = time.perf_counter() - start
-
 from experiments import desk
 from experiments.directory import LIBRARY
 from experiments.lifecycle import Actor
@@ -43,7 +39,24 @@ for act, who in (("submit", "ann"), ("approve", "bob"), ("start", "bob")):
     desk.act(runtime, document["key"], act, Actor(who, now))
 _, key = desk.create_key(runtime, kind="server", partner="p", surfaces=("*",), origins=(), now=now)
 _, public = desk.create_key(runtime, kind="browser", partner="p", surfaces=("*",), origins=("https://a",), now=now)
-runtime.refresh(now)
+print(json.dumps({"surface": document["surfaces"][0], "key": key, "public": public}))
+"""
+
+PROGRAM = """
+import json, re, sys, time
+from pathlib import Path
+start = time.perf_counter()
+from app import create_app
+from app.settings import Settings
+from experiments.store import Store
+
+ledger, volatile, var, begun = sys.argv[1:]
+settings = Settings.read({"SIGNPOST_VAR": var, "SIGNPOST_SURFACES": "public"})
+app = create_app(settings, store=Store.open(ledger, volatile, budget=2.0))
+seconds = time.perf_counter() - start
+
+begun = json.loads(begun)
+key, public = begun["key"], begun["public"]
 
 client, mine, statuses = app.test_client(), {"Authorization": f"Bearer {key}"}, {}
 
@@ -55,7 +68,7 @@ def ask(method, path, headers=None, body=None):
 
 
 token = ""
-where = {"surface": document["surfaces"][0], "session": "s"}
+where = {"surface": begun["surface"], "session": "s"}
 given = ask("POST", "/v1/assignments", mine, where).json
 link = given["help"][0]["href"].removeprefix("http://localhost")
 token = link.split("/")[3]
@@ -80,17 +93,16 @@ def measured(ledger_server, volatile_server, tmp_path_factory: pytest.TempPathFa
     for server in (ledger_server, volatile_server):
         with server.client() as client:
             client.flushall()
-    command = [
-        sys.executable,
-        "-c",
-        PROGRAM,
-        ledger_server.url,
-        volatile_server.url,
-        str(tmp_path_factory.mktemp("var")),
-    ]
+    where = (ledger_server.url, volatile_server.url, str(tmp_path_factory.mktemp("var")))
+    begun = _run(BEGIN, *where)  # staff start experiments, in a process with the statistics
+    return json.loads(_run(PROGRAM, *where, begun))
+
+
+def _run(program: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def test_it_answers_one_request_of_each_kind(measured):

@@ -1,0 +1,34 @@
+"""/audit: who did what, and whether the log is whole."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+
+from app.access import require_own_host
+from app.context import context
+from app.staff import needs, sees
+from experiments import audit
+
+blueprint = Blueprint("audit", __name__)
+blueprint.before_request(require_own_host)
+
+SHOWN = 200
+
+
+@blueprint.get("/audit")
+@needs("approver", "administrator")
+def page() -> str:
+    head = request.args.get("head", "").strip().lower() or None
+    checked = audit.check(context().runtime.store, head)
+    about = request.args.get("about", "").strip()
+    shown = [entry for entry in checked.entries if _seen(entry.about) and about in entry.about]
+    return render_template(
+        "research/audit.html", checked=checked, entries=shown[: -SHOWN - 1 : -1], more=len(shown) - SHOWN,
+        head=head, about=about,
+    )  # fmt: skip
+
+
+def _seen(about: str) -> bool:
+    """Entries about an experiment are for those who see it."""
+    kind, _, name = about.partition("/")
+    return kind != "experiment" or sees(name)
