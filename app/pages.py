@@ -27,4 +27,8 @@ def header() -> dict[str, Any]:
         who: Person | None = person()
     except StoreUnavailable:  # the page of errors has a header, too
         who = None
-    return {"who": who, "ways": ways(who) if who else [], "can_sign_out": "/sign-out" in served()}
+    there = served()
+    return {
+        "who": who, "ways": ways(who) if who else [],
+        "has_account": "/account" in there, "can_sign_out": "/sign-out" in there,
+    }  # fmt: skip

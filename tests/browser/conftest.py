@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -60,6 +61,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def demo_key(demo: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The server key that the demo prints."""
     return str(json.loads((tmp_path_factory.getbasetemp() / "demo" / "demo-key.json").read_text())["key"])
+
+
+@pytest.fixture(scope="session")
+def signed_in(demo: str) -> Callable[[str], Any]:
+    """What a browser of one of the demo's people keeps, by who they are; of nobody, nothing."""
+    return lambda who: None
 
 
 def _answering(base: str, server: subprocess.Popen[bytes], log: Path) -> str:
