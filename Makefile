@@ -10,7 +10,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do \
 	$$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help demo test check lint types layers unit faults install develop system lock texts bench clean
+.PHONY: help demo test check lint types layers unit faults install develop system lock texts screenshots bench clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ texts: develop ## collect the texts of pages for translators in app/translations
 	@for po in $(wildcard app/translations/*/LC_MESSAGES/messages.po); do \
 		$(BIN)/pybabel -q update --no-wrap -i app/translations/messages.pot -o $$po -l $$(cut -d/ -f3 <<< $$po) && \
 		$(BIN)/pybabel -q compile -i $$po -o $${po%.po}.mo || exit 1; done
+
+screenshots: develop system ## take the pictures of docs/pages.md anew
+	$(BIN)/python -m pytest -q tests/browser/screenshots.py
 
 bench: install ## every benchmark; the figures of docs/performance.md
 	$(BIN)/python -m benchmarks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -11,10 +12,9 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, StorageState, sync_playwright
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -64,9 +64,25 @@ def demo_key(demo: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def signed_in(demo: str) -> Callable[[str], Any]:
-    """What a browser of one of the demo's people keeps, by who they are; of nobody, nothing."""
-    return lambda who: None
+def signed_in(
+    browser: Browser, demo: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], StorageState | None]:
+    """What the browser of one of the demo's people keeps once they opened their link; of anybody else, nothing."""
+    told = (tmp_path_factory.getbasetemp() / "demo" / "log").read_text()
+    links = dict(re.findall(r"demo (\w+) +(http\S+/sign-in/link/\S+)", told))
+    kept: dict[str, StorageState] = {}
+
+    def state(who: str) -> StorageState | None:
+        if who in links and who not in kept:
+            with browser.new_context() as context:
+                page = context.new_page()
+                page.goto(links[who])
+                page.locator("main form button").click()
+                page.wait_for_url(f"{demo}/")
+                kept[who] = context.storage_state()
+        return kept.get(who)
+
+    return state
 
 
 def _answering(base: str, server: subprocess.Popen[bytes], log: Path) -> str:
