@@ -288,8 +288,8 @@ def _to_start(experiment: Experiment, actor: Actor) -> Version:
 def _require_other(version: Version, actor: Actor) -> None:
     """Refuse an approval of one's own."""
     did = {
-        version.submitted_by: "asked for the approval", version.texts_by: "wrote the texts",
-        version.changed_by: "changed the file last",
+        version.changed_by: "changed the file last", version.texts_by: "wrote the texts",
+        version.submitted_by: "asked for the approval",
     }  # fmt: skip
     if actor.name in did:
         detail = f"{actor.name} {did[actor.name]}, so somebody else must approve"
