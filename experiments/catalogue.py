@@ -158,7 +158,7 @@ def _terms(version: Version) -> Terms:
 def _adopted(experiments: Iterable[Experiment]) -> dict[str, dict[str, Message]]:
     """Texts adopted by the latest decision on each surface."""
     decided = [
-        (version.stopped or 0, version)
+        ((version.decision and version.decision.confirmed_at) or version.stopped or 0, version)
         for experiment in experiments
         for version in experiment.versions
         if version.adopted is not None

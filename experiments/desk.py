@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from experiments import lifecycle, spec
+from experiments import decision, lifecycle, spec
 from experiments.access import ApiKey, Kind, new_key
 from experiments.audit import Note
 from experiments.errors import InvalidInput, NotFound, Stale
@@ -20,7 +20,7 @@ from experiments.store.sharding import choose_tags
 
 ACTS = (
     "submit", "reject", "approve", "start", "set-traffic", "set-weights", "close-arm", "suspend", "resume", "stop",
-    "conclude", "archive",
+    "conclude", "archive", "propose", "withdraw", "confirm", "unadopt",
 )  # fmt: skip
 
 COMMAND_LINE = "command line"  # who makes and revokes keys without saying so
@@ -45,9 +45,18 @@ def apply(runtime: Runtime, document: Any, actor: Actor, *, revision: int | None
         raise Stale(error.detail, found=documents.experiment(definition.key)) from None
 
 
-def act(runtime: Runtime, key: str, name: str, actor: Actor, options: Mapping[str, Any] | None = None) -> Experiment:
-    """Make one transition. `options` are those of the act: locales, traffic, weights, variant, adopt, simulated."""
+def act(
+    runtime: Runtime, key: str, name: str, actor: Actor, options: Mapping[str, Any] | None = None,
+    *, revision: int | None = None,
+) -> Experiment:  # fmt: skip
+    """Make one transition. `options` are the act's: locales, traffic, weights, variant, adopt, simulated, choice.
+
+    `revision` is that of the experiment as whoever acts saw it; if somebody else was faster, Stale is raised with what
+    is there now, and nothing is done.
+    """
     experiment = runtime.store.documents.experiment(key)
+    if revision is not None and experiment.revision != revision:
+        raise Stale(f"'{key}' was changed meanwhile; nothing was done. Next: look at it again", found=experiment)
     return runtime.store.documents.save(_change(runtime, experiment, name, actor, dict(options or {})))
 
 
@@ -62,7 +71,7 @@ def adapt(runtime: Runtime, key: str, wanted: Adaptation, actor: Actor) -> Exper
 
 
 def _change(runtime: Runtime, experiment: Experiment, name: str, actor: Actor, options: dict[str, Any]) -> Change:
-    simple = lifecycle.SIMPLE.get(name)
+    simple = lifecycle.SIMPLE.get(name) or decision.SIMPLE.get(name)
     if simple is not None:
         _only(options)
         return simple(experiment, actor)
@@ -73,17 +82,15 @@ def _change(runtime: Runtime, experiment: Experiment, name: str, actor: Actor, o
         "set-weights": lambda: lifecycle.set_weights(experiment, actor, _need(options, "weights", list)),
         "close-arm": lambda: lifecycle.close_arm(experiment, actor, _need(options, "variant", str)),
         "conclude": lambda: lifecycle.conclude(experiment, actor, adopt=options.get("adopt")),
+        "propose": lambda: decision.propose(experiment, actor, _need(options, "choice", str), options.get("variant")),
     }
     if name not in taken:
         raise NotFound(f"there is no act '{name}'; there are: {', '.join(ACTS)}")
     own = {
-        "approve": "locales",
-        "start": "simulated",
-        "set-traffic": "traffic",
-        "set-weights": "weights",
-        "close-arm": "variant",
-    }
-    _only(options, own.get(name, "adopt"))
+        "approve": ("locales",), "start": ("simulated",), "set-traffic": ("traffic",), "set-weights": ("weights",),
+        "close-arm": ("variant",), "conclude": ("adopt",), "propose": ("choice", "variant"),
+    }  # fmt: skip
+    _only(options, *own[name])
     return taken[name]()
 
 

@@ -235,7 +235,7 @@ def conclude(experiment: Experiment, actor: Actor, *, adopt: str | None = None) 
         raise Refused(f"the last day is not sealed yet; conclude in {hours} hours", code="not-sealed")
     if adopt is not None and version.definition.index_of(adopt) is None:
         raise InvalidInput(f"there is no variant '{adopt}' to adopt", pointer="/adopt")
-    return _put(experiment, version, "conclude", actor, state="concluded", key=None, adopted=adopt)
+    return _put(experiment, version, "conclude", actor, state="concluded", key=None, adopted=adopt, decision=None)
 
 
 def archive(experiment: Experiment, actor: Actor) -> Change:

@@ -64,12 +64,34 @@ class Approval(Record):
     texts: str
 
 
+Choice = Literal["adopt", "keep-control", "inconclusive", "stopped-for-harm"]
+
+
+class Decision(Record):
+    """What people decided about a version: one person proposes it, another one confirms it.
+
+    `variant` is the one whose text is adopted. `undone_…` say who took an adopted text back, when and why.
+    """
+
+    choice: Choice
+    variant: str | None = None
+    why: str
+    proposed_by: str
+    proposed_at: int
+    confirmed_by: str | None = None
+    confirmed_at: int | None = None
+    undone_by: str | None = None
+    undone_at: int | None = None
+    undone_why: str | None = None
+
+
 class Version(Record):
     """A frozen definition with its own key, counters and life.
 
     `id` is unique in the installation, `key` is K wrapped by the key file, `tags` are the shards'
     suffixes in Redis keys, `definition_hash` the content hash of the whole document. `changed_by` wrote it last,
-    `texts_by` its texts; `protocol_hash` is the SHA-256 of the protocol that was locked at its start.
+    `texts_by` its texts; `protocol_hash` is the SHA-256 of the protocol that was locked at its start. `adopted` is the
+    variant whose text its surfaces show now, by the `decision`.
     """
 
     id: int
@@ -87,6 +109,7 @@ class Version(Record):
     phases: tuple[Phase, ...] = ()
     started: int | None = None
     stopped: int | None = None
+    decision: Decision | None = None
     adopted: str | None = None
     simulated: bool = False
     notices: tuple[str, ...] = ()

@@ -22,4 +22,8 @@ OF_ACTS: Mapping[str, tuple[Role, ...]] = {
     "stop": ("researcher", "approver"),
     "conclude": ("researcher", "approver"),
     "archive": ("researcher",),
+    "propose": ("researcher", "approver"),
+    "withdraw": ("researcher", "approver"),
+    "confirm": ("approver",),
+    "unadopt": ("approver",),
 }
