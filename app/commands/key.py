@@ -13,6 +13,15 @@ from experiments.access import ApiKey
 from experiments.errors import InvalidInput
 from experiments.identity import Keyring
 
+BY = click.option(
+    "--as",
+    "name",
+    default=desk.COMMAND_LINE,
+    show_default=True,
+    metavar="NAME",
+    help="Who acts; kept in the log.",
+)
+
 
 @click.group()
 def command() -> None:
@@ -24,12 +33,17 @@ def command() -> None:
 @click.option("--surface", "surfaces", multiple=True, required=True, help="A surface it is for; may be repeated.")
 @click.option("--browser", is_flag=True, help="A public key for browsers, instead of a secret one for servers.")
 @click.option("--origin", "origins", multiple=True, help="An origin that may use a browser key; may be repeated.")
+@BY
 @JSON
-def create(partner: str, surfaces: tuple[str, ...], browser: bool, origins: tuple[str, ...], as_json: bool) -> None:
+def create(
+    partner: str, surfaces: tuple[str, ...], browser: bool, origins: tuple[str, ...], name: str, as_json: bool
+) -> None:
     """Create a key. A server key's secret is shown this once."""
     kind: Literal["server", "browser"] = "browser" if browser else "server"
     with opened() as runtime:
-        key, text = desk.create_key(runtime, kind=kind, partner=partner, surfaces=surfaces, origins=origins, now=now())
+        key, text = desk.create_key(
+            runtime, kind=kind, partner=partner, surfaces=surfaces, origins=origins, now=now(), by=name
+        )
         if as_json:
             echo_json({"id": key.id, "kind": kind, "key": text})
             return
@@ -54,10 +68,11 @@ def list_(as_json: bool) -> None:
 
 @command.command()
 @click.argument("key_id", metavar="ID")
-def revoke(key_id: str) -> None:
+@BY
+def revoke(key_id: str, name: str) -> None:
     """Revoke a key."""
     with opened() as runtime:
-        desk.revoke_key(runtime, key_id, now())
+        desk.revoke_key(runtime, key_id, now(), by=name)
         click.echo(f"{key_id}: revoked")
 
 
