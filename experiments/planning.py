@@ -194,6 +194,12 @@ def question_of(definition: Definition, per_day: float, *, lower: bool = False) 
     )
 
 
+def at_size(question: Question, units_per_variant: int) -> Detectable:
+    """Return how long a size takes, and the ratio nearest to 1 that it finds with the planned power."""
+    units = units_per_variant * question.arms
+    return Detectable("", _days(question, units), smallest_ratio(question.aim(), units, question.rule()))
+
+
 def in_words(days: float) -> str:
     """Return a duration as people say it: `12 days`, `5 weeks`, `17 months`, `6 years`."""
     if days < 21:
