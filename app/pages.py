@@ -27,8 +27,4 @@ def header() -> dict[str, Any]:
         who: Person | None = person()
     except StoreUnavailable:  # the page of errors has a header, too
         who = None
-    there = served()
-    return {
-        "who": who, "ways": ways(who) if who else [],
-        "has_account": "/account" in there, "can_sign_out": "/sign-out" in there,
-    }  # fmt: skip
+    return {"who": who, "ways": ways(who) if who else [], "has_account": "/account" in served()}
