@@ -7,19 +7,21 @@ a number that moves while somebody watches can tell on a person.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, is_dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import stats
-from experiments import waiting
+from experiments import cells, deviations, looking, surroundings, waiting
+from experiments.cells import ChannelCount, Share
 from experiments.errors import NotFound
 from experiments.export import as_csv, count_table
+from experiments.kept import Kept
 from experiments.model import DAY, ENDED, Experiment, Version
 from experiments.spec import OutcomeDefinition
 from experiments.store import Condition, Ledger, Store, folding
 from experiments.store.keys import tag
-from experiments.store.rows import bit_name
+from experiments.surroundings import Evidence, Expected, iso, iso_date
 from experiments.tables import read_counts
 
 SMALLEST = 10
@@ -27,24 +29,18 @@ STEP = 5
 BETTER_LOWER = frozenset({"proceeded", "repeat_trigger", "complaint"})
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelCount:
-    """Units of a variant with an outcome, by channel and tier (None where it has none); sealed days."""
+class Body:
+    """A report as JSON-ready values, made once: what is still open is coarse in it, and the path has gaps."""
 
-    variant: str
-    outcome: str
-    channel: str | None
-    tier: str | None
-    units: int
+    def __init__(self, report: stats.Report) -> None:
+        self._report = report
 
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A part of a variant's units: by locale (of units assigned) or by times shown (of units exposed)."""
-
-    variant: str
-    name: str
-    units: int
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        values = self._report.to_dict()
+        values["path"] = list(_told(values["path"], values["arms"]))
+        values["provisional"] = [_hidden(row) for row in values["provisional"]]
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +49,8 @@ class Result:
 
     `sealed_days` and `open_days` count UTC days; `apart` are events that entered no arm (late, outage,
     crossed); `notices` must be shown with every figure, `may_be_lost` is for whoever asks; times are RFC 3339.
+    `closed` are variants that nobody new is shown; `plan`, `phases` and `outcome_definitions` are what was planned
+    and done; `looked` and `deviations` who looked, and what was not as planned.
     """
 
     experiment: str
@@ -80,28 +78,49 @@ class Result:
     times_shown: tuple[Share, ...]
     apart: Mapping[str, int]
     notices: tuple[str, ...]
+    closed: tuple[str, ...]
+    adopted: str | None
+    outcome_definitions: Mapping[str, Mapping[str, Any]]
+    plan: Mapping[str, Any]
+    phases: tuple[Mapping[str, Any], ...]
+    evidence: Evidence | None
+    expected: Expected | None
+    versions: tuple[Mapping[str, Any], ...]
+    looked: tuple[Mapping[str, Any], ...]
+    deviations: tuple[Mapping[str, Any], ...]
+    events_waiting: int
+    events_set_aside: int
     table: tuple[Mapping[str, Any], ...]
+    body: Body
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values: the report's fields at the top, and what surrounds it beside them."""
-        around: dict[str, Any] = {
-            name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("report", "table")
-        }
-        for name in ("channels", "repeat_triggers", "locales", "times_shown"):
-            around[name] = [_fields(item) for item in around[name]]
-        around |= {"surfaces": list(self.surfaces), "notices": list(self.notices), "apart": dict(self.apart)}
-        report = self.report.to_dict()
-        report["path"] = list(_told(report["path"], report["arms"]))
-        report["provisional"] = [_hidden(row) for row in report["provisional"]]
-        return {**report, **around}
+        inside = ("report", "table", "body")
+        around = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__ if name not in inside}
+        return {**self.body.values, **around}
 
     def to_csv(self) -> str:
         """The sealed count table, which `signpost analyse` reads again."""
         return as_csv(self.table)
 
 
-def result(store: Store, key: str, *, now: float, version: int | None = None) -> Result:
-    """Read and analyse one version (the latest started one by default) as of `now` (unix seconds)."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the counts alone say: the report, its values, sums by channel, locale and times shown, and the table."""
+
+    report: stats.Report
+    body: Body
+    channels: tuple[ChannelCount, ...]
+    locales: tuple[Share, ...]
+    times_shown: tuple[Share, ...]
+    table: tuple[Mapping[str, Any], ...]
+
+
+def result(store: Store, key: str, *, now: float, version: int | None = None, kept: Kept[Made] | None = None) -> Result:
+    """Read and analyse one version (the latest started one by default) as of `now` (unix seconds).
+
+    `kept` are reports made before: one of the same counts is taken from there. Raises NotFound, StoreUnavailable.
+    """
     experiment = store.documents.experiment(key)
     chosen = _chosen(experiment, version)
     condition = store.condition()
@@ -109,8 +128,16 @@ def result(store: Store, key: str, *, now: float, version: int | None = None) ->
     tags = [tag(experiment.key, chosen.number, suffix) for suffix in chosen.tags]
     read = folding.counts if chosen.state in ENDED else Ledger.counts
     by_day, apart = read(store.ledger, tags, days)
-    found = make(experiment.key, chosen, by_day, apart, condition, now)
-    return replace(found, notices=(*found.notices, *waiting.notices(store, tags)))
+    found = make(experiment.key, chosen, by_day, apart, condition, now, kept)
+    waits, aside = waiting.held(store, tags)
+    early = surroundings.ended_early(found.report, chosen)
+    changed = deviations.of(experiment, chosen, store.documents.log(key), early=early)
+    return replace(
+        found,
+        notices=(*found.notices, *waiting.told(waits, aside)), events_waiting=waits, events_set_aside=aside,
+        versions=surroundings.versions(experiment), deviations=surroundings.deviated(changed, now),
+        looked=surroundings.looked(looking.history(store, key, chosen.number), now),
+    )  # fmt: skip
 
 
 def analyse(text: str, **options: Any) -> dict[str, Any]:
@@ -133,30 +160,48 @@ def _chosen(experiment: Experiment, number: int | None) -> Version:
 
 def make(
     key: str, version: Version, by_day: Mapping[int, Mapping[str, int]], apart: Mapping[str, int],
-    condition: Condition, now: float,
+    condition: Condition, now: float, kept: Kept[Made] | None = None,
 ) -> Result:  # fmt: skip
-    """Turn raw count fields by day into a result. Pure."""
+    """Turn raw count fields by day into a result. Pure, but for what `kept` remembers."""
     sealed = {day: fields for day, fields in by_day.items() if version.is_sealed(day, now)}
     live = {day: fields for day, fields in by_day.items() if day not in sealed}
-    counts = stats.Counts(
-        sealed=tuple(_cells(version, sealed)), provisional=tuple(_cells(version, live)), shares=_shares(version)
+    made = (
+        kept.made(version, sealed, live, lambda: _made(version, sealed, live))
+        if kept is not None
+        else _made(version, sealed, live)
     )
-    report = _with_state(stats.report(plan_of(version), counts), version)
-    total = _summed(sealed)
+    last = max(sealed, default=None)
     definition = version.definition
     return Result(
         experiment=key, version=version.number, state=version.state, title=definition.title,
-        question=definition.question, simulated=version.simulated, as_of=_time(now),
+        question=definition.question, simulated=version.simulated, as_of=iso(now),
         started=_maybe(version.started), stopped=_maybe(version.stopped),
-        sealed_until=_time((max(sealed) + 1) * DAY) if sealed else None,
+        sealed_until=None if last is None else iso((last + 1) * DAY),
         sealed_days=len(sealed), open_days=len(live), window_hours=definition.window_hours,
         surfaces=tuple(definition.surfaces), primary_outcome=definition.outcomes.primary.outcome,
         messages={v.key: {t: m.model_dump() for t, m in v.messages.items()} for v in definition.variants},
-        durability=condition.durability, may_be_lost=condition.may_be_lost, report=report,
-        channels=tuple(_channels(version, total)),
-        repeat_triggers=tuple(c for c in _channels(version, total) if c.outcome == "repeat_trigger"),
-        locales=tuple(_one_way(version, total, "l")), times_shown=tuple(_one_way(version, total, "n")),
-        apart=_apart(apart, _summed(by_day)), notices=_notices(version, condition, apart),
+        durability=condition.durability, may_be_lost=condition.may_be_lost, report=made.report,
+        channels=made.channels, locales=made.locales, times_shown=made.times_shown,
+        repeat_triggers=tuple(c for c in made.channels if c.outcome == "repeat_trigger"),
+        apart=cells.apart(apart, cells.summed(by_day)), notices=_notices(version, condition, apart),
+        closed=surroundings.closed(version), adopted=version.adopted,
+        outcome_definitions=surroundings.definitions(version), plan=definition.plan.model_dump(mode="json"),
+        phases=surroundings.phases(version), evidence=surroundings.evidence(made.report),
+        expected=surroundings.expected(made.report, version, last), versions=(), looked=(), deviations=(),
+        events_waiting=0, events_set_aside=0, table=made.table, body=made.body,
+    )  # fmt: skip
+
+
+def _made(version: Version, sealed: Mapping[int, Mapping[str, int]], live: Mapping[int, Mapping[str, int]]) -> Made:
+    counts = stats.Counts(
+        sealed=tuple(cells.cells(version, sealed)), provisional=tuple(cells.cells(version, live)),
+        shares=cells.shares(version),
+    )  # fmt: skip
+    report = _with_state(stats.report(plan_of(version), counts), version)
+    total = cells.summed(sealed)
+    return Made(
+        report=report, body=Body(report), channels=tuple(cells.channels(version, total)),
+        locales=tuple(cells.one_way(version, total, "l")), times_shown=tuple(cells.one_way(version, total, "n")),
         table=tuple(count_table(version, counts.sealed)),
     )  # fmt: skip
 
@@ -195,73 +240,12 @@ def _better(definition: OutcomeDefinition) -> Any:
     return "lower" if definition.outcome in BETTER_LOWER else "higher"
 
 
-def _shares(version: Version) -> dict[int, dict[str, float]]:
-    keys = [v.key for v in version.definition.variants]
-    return {phase.number: dict(zip(keys, phase.shares(), strict=True)) for phase in version.phases}
-
-
-def _cells(version: Version, by_day: Mapping[int, Mapping[str, int]]) -> Iterator[stats.Cell]:
-    for day, fields in sorted(by_day.items()):
-        gathered: dict[tuple[int, int, int, int], dict[str, int]] = {}
-        for name, units in fields.items():
-            parts = name.split(".")
-            if len(parts) == 5:
-                cell = (int(parts[0]), int(parts[1]), int(parts[2]), int(parts[3]))
-                gathered.setdefault(cell, {})[parts[4]] = units
-        yield from (_cell(version, day, at, gathered[at]) for at in sorted(gathered))
-
-
-def _cell(version: Version, day: int, at: tuple[int, int, int, int], measures: Mapping[str, int]) -> stats.Cell:
-    phase, variant, surface, stratum = at
-    definition = version.definition
-    return stats.Cell(
-        variant=definition.variants[variant].key, phase=phase, period=_date(day),
-        surface=definition.surfaces[surface], stratum=definition.strata[stratum - 1] if stratum else "",
-        assigned=measures.get("a", 0), exposed=measures.get("e", 0),
-        conversions={name: measures.get(f"d{i}", 0) for i, (name, _) in enumerate(version.outcomes)},
-    )  # fmt: skip
-
-
-def _summed(by_day: Mapping[int, Mapping[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for fields in by_day.values():
-        for name, units in fields.items():
-            total[name] = total.get(name, 0) + units
-    return total
-
-
-def _channels(version: Version, total: Mapping[str, int]) -> Iterator[ChannelCount]:
-    """Units per variant and outcome bit, summed over phases, surfaces and strata."""
-    sums: dict[tuple[int, int], int] = {}
-    for name, units in total.items():
-        parts = name.split(".")
-        if len(parts) == 5 and parts[4].startswith("o"):
-            at = (int(parts[1]), int(parts[4][1:]))
-            sums[at] = sums.get(at, 0) + units
-    for (variant, bit), units in sorted(sums.items()):
-        outcome, channel, tier = bit_name(bit)
-        yield ChannelCount(version.definition.variants[variant].key, outcome, channel, tier, units)
-
-
-def _one_way(version: Version, total: Mapping[str, int], table: str) -> Iterator[Share]:
-    for name, units in sorted(total.items()):
-        kind, _, rest = name.partition(".")
-        if kind == table:
-            variant, _, value = rest.partition(".")
-            yield Share(version.definition.variants[int(variant)].key, value, units)
-
-
-def _apart(apart: Mapping[str, int], total: Mapping[str, int]) -> dict[str, int]:
-    crossed = sum(units for name, units in total.items() if name.startswith("x."))
-    return dict(sorted(apart.items())) | ({"crossed": crossed} if crossed else {})
-
-
 def _notices(version: Version, condition: Condition, apart: Mapping[str, int]) -> tuple[str, ...]:
     found = [*condition.problems, *condition.lacking, *condition.notices, *version.notices]
     if version.simulated:
         found.insert(0, "These figures are simulated, or replayed from a published table: no person was involved.")
     found += [
-        f"The random key of {_date(day)} was lost: sessions of that day that came back may be counted twice."
+        f"The random key of {iso_date(day)} was lost: sessions of that day that came back may be counted twice."
         for day in sorted(int(name.partition(".")[2]) for name in apart if name.startswith("reset."))
     ]
     outage = sum(n for name, n in apart.items() if name.startswith("outage."))
@@ -301,17 +285,13 @@ def _coarse(units: int) -> int | None:
     return None if units < SMALLEST else STEP * round(units / STEP)
 
 
-def _fields(item: Any) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in item.__dataclass_fields__}
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def _maybe(seconds: float | None) -> str | None:
-    return None if seconds is None else _time(seconds)
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
-
-
-def _date(day: int) -> str:
-    return datetime.fromtimestamp(day * DAY, UTC).date().isoformat()
+    return None if seconds is None else iso(seconds)

@@ -65,7 +65,9 @@ GUARANTEES = {
 
 
 def headline(report: Report, words: Words = PLAIN) -> str:
-    """The first sentence a person reads."""
+    """The first sentence a person reads; that of a result knows whether it was started."""
+    if report["status"] == "not-started" and report.get("started"):
+        return words.say("Started, but nobody has been shown its messages yet.")
     told = words.say(HEADLINES[report["status"]], arms=words.named(report["status_arms"]))
     if report["status"] == "no-clear-winner" and report["status_arms"]:
         told += " " + words.say(HEADLINES["narrowed"], arms=words.named(report["status_arms"]))
@@ -198,15 +200,35 @@ def times(pair: Report, design: str = "fixed", words: Words = PLAIN) -> str:
     return words.decimal(pair["ratio"], 2) + _between(pair, design, words)
 
 
+def brief(pair: Report, design: str = "fixed", words: Words = PLAIN) -> str:
+    """`1.31 times (1.04 to 1.66)`, for where there is little room."""
+    if pair["ratio"] is None:
+        return words.say("cannot be said yet")
+    ratio = words.say("{ratio} times", ratio=words.decimal(pair["ratio"], 2))
+    ends = _ends(pair, design, words)
+    return (
+        ratio
+        if ends is None
+        else words.say("{ratio} ({low}\u00a0to\u00a0{high})", ratio=ratio, low=ends[0], high=ends[1])
+    )
+
+
 def _between(pair: Report, design: str, words: Words) -> str:
-    """The interval of a ratio; outside the fixed design the sequence that holds at any time, which says so."""
-    ends = pair["ratio_ci" if design == "fixed" else "ratio_cs"]
+    """The interval of a ratio; one that holds at any time says so."""
+    ends = _ends(pair, design, words)
     if ends is None:
         return ""
-    low = words.decimal(ends[0] or 0, 2)
-    high = words.say("no upper limit yet") if ends[1] is None else words.decimal(ends[1], 2)
     told = BETWEEN if design == "fixed" else BETWEEN_ANY_TIME
-    return " " + words.say(told, low=low, high=high)
+    return " " + words.say(told, low=ends[0], high=ends[1])
+
+
+def _ends(pair: Report, design: str, words: Words) -> tuple[str, str] | None:
+    """The ends of a ratio's interval; outside the fixed design of the sequence that holds at any time."""
+    ends = pair["ratio_ci" if design == "fixed" else "ratio_cs"]
+    if ends is None:
+        return None
+    high = words.say("no upper limit yet") if ends[1] is None else words.decimal(ends[1], 2)
+    return words.decimal(ends[0] or 0, 2), high
 
 
 BETWEEN = mark("(between {low} and {high})")

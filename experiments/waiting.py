@@ -18,14 +18,24 @@ def tell(runtime: Runtime, now: float) -> None:
     runtime.store.documents.tell_spool(spool.id, json.dumps({"at": int(now), "events": held}) if held else None)
 
 
-def notices(store: Store, tags: Sequence[str]) -> tuple[str, ...]:
-    """Sentences for the report of an experiment with these shards. Raises StoreUnavailable."""
+def held(store: Store, tags: Sequence[str]) -> tuple[int, int]:
+    """Events of an experiment with these shards that wait, and that were set aside. Raises StoreUnavailable."""
     waits = aside = 0
     for text in store.documents.spools():
-        told = json.loads(text)["events"]
+        events = json.loads(text)["events"]
         for tag in tags:
-            of_shard = told.get(tag, (0, 0))
+            of_shard = events.get(tag, (0, 0))
             waits, aside = waits + of_shard[0], aside + of_shard[1]
+    return waits, aside
+
+
+def notices(store: Store, tags: Sequence[str]) -> tuple[str, ...]:
+    """Sentences for the report of an experiment with these shards. Raises StoreUnavailable."""
+    return told(*held(store, tags))
+
+
+def told(waits: int, aside: int) -> tuple[str, ...]:
+    """Sentences for the report of an experiment of which so many events wait, and so many were set aside."""
     found = []
     if waits:
         found.append(f"Events that wait to be counted since an outage: {waits}.")

@@ -19,7 +19,9 @@ SEALED = (TODAY + 1) * DAY + (24 + 6) * HOUR
 AROUND = {
     "experiment", "version", "state", "title", "question", "simulated", "as_of", "started", "stopped", "sealed_until",
     "sealed_days", "open_days", "window_hours", "surfaces", "primary_outcome", "messages", "durability", "may_be_lost",
-    "channels", "repeat_triggers", "locales", "times_shown", "apart", "notices",
+    "channels", "repeat_triggers", "locales", "times_shown", "apart", "notices", "closed", "adopted",
+    "outcome_definitions", "plan", "phases", "evidence", "expected", "versions", "looked", "deviations",
+    "events_waiting", "events_set_aside",
 }  # fmt: skip
 REPORT = {
     "schema", "status", "status_arms", "status_reason", "alpha", "design", "rho", "control", "outcome", "better",
@@ -124,7 +126,7 @@ def test_versions(played):
 
 
 def test_a_draft_has_not_started(empty):
-    empty.post("/v1/experiments?by=ann", DOCUMENT, key=None)
+    empty.post("/v1/experiments", DOCUMENT, key=None)
     found = results(empty).json
     assert (found["status"], found["started"], found["sealed_days"]) == ("not-started", None, 0)
     assert empty.get("/experiments/four-lines").status_code == 200
