@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Blueprint, render_template, request
 
 from app.access import require_own_host
@@ -19,12 +21,13 @@ SHOWN = 200
 @needs("approver", "administrator")
 def page() -> str:
     head = request.args.get("head", "").strip().lower() or None
-    checked = audit.check(context().runtime.store, head)
+    wrong = head is not None and re.fullmatch("[0-9a-f]{64}", head) is None
+    checked = audit.check(context().runtime.store, None if wrong else head)
     about = request.args.get("about", "").strip()
     shown = [entry for entry in checked.entries if _seen(entry.about) and about in entry.about]
     return render_template(
         "research/audit.html", checked=checked, entries=shown[: -SHOWN - 1 : -1], more=len(shown) - SHOWN,
-        head=head, about=about,
+        head=head, wrong=wrong, about=about,
     )  # fmt: skip
 
 
