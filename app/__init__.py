@@ -48,6 +48,8 @@ def create_app(
         import_module("app.pages").register(app)
     for name in chosen:
         import_module(f"app.{name}").register(app)
+    if set(chosen) - {"public"}:
+        import_module("app.staff").register(app)  # last: it closes the gate around all views of staff
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, *[settings.trusted_proxies] * 3)  # type: ignore[method-assign]
     try:

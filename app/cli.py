@@ -28,6 +28,7 @@ COMMANDS = {
     "serve": "Serve over HTTP.",
     "simulate": "Play an experiment file many times, and tell what its plan can do.",
     "tick": "Close variants that are ruled out, where the plan drops losers.",
+    "user": "Create, list and change the accounts of staff.",
 }
 
 

@@ -23,6 +23,7 @@ from experiments.reading import load_json
 from experiments.violations import violations_of
 
 Body = TypeVar("Body", bound=BaseModel)
+STAFF = ("origin-refused", "not-signed-in", "role-missing")  # what the gate of staff may answer to any of them
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -57,7 +58,8 @@ def contract(
         def wrapper(**path: Any) -> Any:
             return view(read(takes), **path) if takes else view(**path)
 
-        wrapper.contract = Contract(summary, takes, gives, problems, voice, items)  # type: ignore[attr-defined]
+        promised = tuple(dict.fromkeys((*problems, *(STAFF if voice == "staff" else ()))))
+        wrapper.contract = Contract(summary, takes, gives, promised, voice, items)  # type: ignore[attr-defined]
         return wrapper
 
     return decorate

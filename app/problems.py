@@ -65,6 +65,11 @@ KINDS: dict[str, Kind] = {
     "key-revoked": Kind(401, "Key revoked or expired", "Create a new key and replace this one."),
     "scope-missing": Kind(403, "Outside the key's scope", "Use a key for this surface."),
     "origin-refused": Kind(403, "Origin not allowed", "Allow the origin for this browser key."),
+    # staff
+    "not-signed-in": Kind(401, "Not signed in", "Sign in at `/sign-in`, or send a token of `signpost user token`."),
+    "role-missing": Kind(403, "Not open to this account", "Ask an administrator for the role that is named."),
+    "sign-in-refused": Kind(403, "Not signed in", "Ask an administrator for a one-time link."),
+    "too-many-attempts": Kind(429, "Too many attempts", "Wait a quarter of an hour, or ask for a one-time link."),
     "rate-limited": Kind(429, "Too many requests", "Wait as long as Retry-After says; show the message given here."),
     # tokens and outcomes
     "token-invalid": Kind(422, "Token invalid", "Send the token exactly as it was given to you."),

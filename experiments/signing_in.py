@@ -136,17 +136,28 @@ def open_session(store: Store, account: Account, way: Way, now: int, limits: Lim
     return f"{PREFIX}_{account.id}_{secret}"
 
 
-def owner(store: Store, token: str, now: int, limits: Limits) -> tuple[Account, Session] | None:
-    """Whose session this is, as the account stands now; None for one that is over, ended, or none."""
+def look(store: Store, token: str, now: int, limits: Limits) -> tuple[str, Session] | None:
+    """The account's id and the session that a secret belongs to; None for one that is over, ended, or none."""
     name_id, secret = _parts(token)
-    held = store.sessions.look(name_id, accounts.digest(secret), now, limits.idle, limits.most) if name_id else None
-    if held is None:
-        return None
+    key = accounts.digest(secret)
+    held = store.sessions.look(name_id, key, now, limits.idle, limits.most) if name_id else None
+    return None if held is None else (name_id, _session(key, held))
+
+
+def owner(store: Store, token: str, now: int, limits: Limits) -> tuple[Account, Session] | None:
+    """Whose session this is, as the account stands now; None: nobody's."""
+    found = look(store, token, now, limits)
+    account = owner_of(store, found[0]) if found else None
+    return None if account is None or found is None else (account, found[1])
+
+
+def owner_of(store: Store, name_id: str) -> Account | None:
+    """The account with an id, while it may sign in."""
     try:
         account = accounts.by_id(store, name_id)
     except NotFound:
         return None
-    return None if account.disabled is not None else (account, _session(accounts.digest(secret), held))
+    return account if account.disabled is None else None
 
 
 def sessions(store: Store, name_id: str) -> list[Session]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ import click
 from app.commands.common import urls
 from app.commands.serve import run
 from app.settings import Settings
-from experiments import desk
+from experiments import accounts, desk
 from experiments.approval import needed
 from experiments.directory import LIBRARY, load_fallbacks, load_help
 from experiments.errors import NotFound
@@ -39,6 +39,8 @@ TRUTH = {
 }  # fmt: skip
 CHANNELS = {"click": 0.62, "chat": 0.14, "self_help": 0.12, "call": 0.08, "email": 0.04}
 RESEARCHER, APPROVER, SECOND = "demo researcher", "demo approver", "demo second approver"
+PEOPLE = {RESEARCHER: ("researcher",), APPROVER: ("approver", "administrator")}
+LINK_HOURS = 24
 
 
 @click.command()
@@ -53,7 +55,7 @@ def command() -> None:
         )
         runtime.refresh(time.time())
         prepare(runtime, int(time.time()), click.echo)
-        _welcome(settings, _key(runtime, settings.var))
+        _welcome(settings, _key(runtime, settings.var), _links(runtime, int(time.time())))
         run(settings, ledger, volatile)
     click.echo(f"Stopped. The data are in {settings.var}; the next start finds them again.")
 
@@ -140,10 +142,28 @@ def _key(runtime: Runtime, var: Path) -> str:
     return text
 
 
-def _welcome(settings: Settings, key: str) -> None:
+def _links(runtime: Runtime, now: int) -> dict[str, str]:
+    """A one-time link for each of two people, so that one can ask and the other approve. New ones at each start."""
+    actor, found = Actor("demo", now), {}
+    for name, roles in PEOPLE.items():
+        try:
+            account = accounts.by_name(runtime.store, name)
+        except NotFound:
+            account = accounts.create(runtime.store, name, roles, actor)
+        if account.disabled is None:
+            found[name] = accounts.new_link(runtime.store, account, actor, LINK_HOURS)
+    return found
+
+
+def _welcome(settings: Settings, key: str, links: Mapping[str, str]) -> None:
     base = f"http://{settings.host}:{settings.port}"
+    people = "\n".join(f"  {name:30} {base}/sign-in/link/{token}" for name, token in links.items())
     click.echo(f"""
 Signpost is starting on {base}. Its past 21 days are simulated; what you send now is counted beside them.
+
+Two people of the demo sign in by links that work once; open them in two browsers, or one in a private window:
+
+{people}
 
   The result, as staff see it    {base}/experiments/four-lines-uk
   All experiments                {base}/

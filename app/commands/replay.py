@@ -17,9 +17,10 @@ from urllib.request import Request, urlopen
 import click
 from click.termui import progressbar
 
-from app.commands.common import JSON, echo_json, read_text
-from experiments.errors import InvalidInput, StoreUnavailable
+from app.commands.common import JSON, echo_json, now, opened, read_text
+from experiments.errors import InvalidInput, NotFound, StoreUnavailable
 from experiments.reading import load_yaml
+from experiments.results import result
 
 SEALED = 10 * 86_400  # as of ten days later every day of the replay is sealed
 
@@ -36,16 +37,24 @@ class Arm:
 @click.argument("file")
 @click.option("--to", "url", required=True, metavar="URL", help="Where Signpost is served.")
 @click.option("--key", required=True, envvar="SIGNPOST_KEY", help="A server key for the surface (or SIGNPOST_KEY).")
+@click.option(
+    "--token",
+    default=None,
+    envvar="SIGNPOST_TOKEN",
+    help="A person's, by `signpost user token`, to read the result there; without it, it is read from the stores here.",
+)
 @click.option("--surface", default=None, help="The surface; by default replay-<name of the file>.")
 @click.option("--outcome", default=None, help="The outcome; by default what FILE's .source.yml says.")
 @JSON
-def command(file: str, url: str, key: str, surface: str | None, outcome: str | None, as_json: bool) -> None:
+def command(
+    file: str, url: str, key: str, token: str | None, surface: str | None, outcome: str | None, as_json: bool
+) -> None:
     """Play FILE (columns variant,units,conversions) and show the report beside the published figures.
 
     The experiment with the same variants must be running on the surface, and empty.
     """
     source = _source(file)
-    client = Client(url.rstrip("/"), key)
+    client = Client(url.rstrip("/"), key, token)
     where = surface or f"replay-{Path(file).stem}"
     arms = _arms(read_text(file))
     experiment = _play(client, where, arms, outcome or source.get("outcome") or "help_sought")
@@ -78,8 +87,9 @@ def _source(file: str) -> dict[str, Any]:
 class Client:
     """The few calls that a replay makes."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, token: str | None = None) -> None:
         self.url = url
+        self._staff = {"Authorization": f"Bearer {token}"} if token else None
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,7 +97,10 @@ class Client:
 
     def results(self, experiment: str) -> dict[str, Any]:
         """The report as it will be once every day is sealed."""
-        return self._call(Request(f"{self.url}/v1/experiments/{experiment}/results?as_of=%2B{SEALED}"))  # noqa: S310
+        if self._staff is None:
+            return _held_here(experiment)
+        path = f"/v1/experiments/{experiment}/results?as_of=%2B{SEALED}"
+        return self._call(Request(self.url + path, headers=self._staff))  # noqa: S310
 
     def _call(self, request: Request) -> dict[str, Any]:
         if not self.url.startswith(("http://", "https://")):
@@ -101,6 +114,18 @@ class Client:
             raise InvalidInput(f"{request.selector}: {error.code} {told.get('detail', error.reason)}") from None
         except (URLError, TimeoutError) as error:
             raise StoreUnavailable(f"{self.url} does not answer: {error}") from None
+
+
+def _held_here(experiment: str) -> dict[str, Any]:
+    """The result from the stores that this machine's settings name: those of the service, where it runs here."""
+    try:
+        with opened() as runtime:
+            return result(runtime.store, experiment, now=now() + SEALED).to_dict()
+    except NotFound:
+        raise InvalidInput(
+            f"the stores here have no experiment '{experiment}'; give --token (see `signpost user token`) to read its "
+            "result where it is served"
+        ) from None
 
 
 def _play(client: Client, surface: str, arms: dict[str, Arm], outcome: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
@@ -11,8 +11,9 @@ from app.access import require_own_host
 from app.context import context
 from app.contract import content, contract, reply
 from app.research.summary import summary
+from app.staff import ROLES, needs, person, require_act, sees
 from experiments import desk, spec
-from experiments.errors import AccessError, InvalidInput
+from experiments.errors import AccessError, InvalidInput, Refused
 from experiments.lifecycle import Actor
 from experiments.reading import load_json, load_yaml
 
@@ -31,39 +32,35 @@ KNOWN = ("unknown-experiment", "store-unavailable", "origin-refused")
 TRANSITION = (
     "malformed-json", "unknown-field", "missing-field", "wrong-type", "invalid-value", "unknown-experiment",
     "not-found",
-    "transition-refused", "surface-taken", "stale-revision", "own-approval", "approval-missing", "approval-expired",
+    "transition-refused", "surface-taken", "stale-revision", "own-approval", "own-decision",
+    "approval-missing", "approval-expired",
     "reason-missing", "ethics-expired", "control-needed",
     "too-soon", "not-sealed", "body-too-large", "duplicate-key", "origin-refused", "store-unavailable",
 )  # fmt: skip
 
 
-@blueprint.before_request
-def own_pages_only() -> None:
-    """There are no accounts yet: a page of somebody else, open in a colleague's browser, must not act for them."""
-    origin = request.headers.get("Origin")
-    own = {request.host, urlsplit(context().base_url).netloc}
-    if request.method == "POST" and origin is not None and urlsplit(origin).netloc not in own:
-        raise AccessError("pages of other origins may not change experiments", code="origin-refused")
-
-
 @blueprint.get("/v1/experiments")
+@needs(*ROLES)
 @contract(
     "All experiments", gives={200: "application/json"}, problems=("store-unavailable", "origin-refused"), voice="staff"
 )
 def experiments() -> Response:
-    return reply([summary(e) for e in context().runtime.store.documents.experiments()])
+    return reply([summary(e) for e in context().runtime.store.documents.experiments() if sees(e.key)])
 
 
 @blueprint.post("/v1/experiments")
+@needs("researcher")
 @contract(
-    "Take in a definition (JSON or YAML) as a draft; ?by=NAME",
+    "Take in a definition (JSON or YAML) as a draft; ?why=",
     gives={201: "application/json"}, problems=DEFINITION, voice="staff",
 )  # fmt: skip
 def take_in() -> Response:
     at = context()
     request.max_content_length = LARGEST_DEFINITION
+    _nobody_else(request.args)
     document = _document()
-    found = desk.apply(at.runtime, document, Actor(_name(request.args.get("by")), at.now, request.args.get("why")))
+    _require_seen(document)
+    found = desk.apply(at.runtime, document, Actor(person().name, at.now, request.args.get("why")))
     at.runtime.refresh(at.now)
     response = reply(summary(found), 201)
     response.headers["Location"] = f"/v1/experiments/{found.key}"
@@ -71,6 +68,7 @@ def take_in() -> Response:
 
 
 @blueprint.post("/v1/experiments/validate")
+@needs(*ROLES)
 @contract(
     "Check a definition without taking it in", gives={200: "application/json"}, problems=DEFINITION, voice="staff"
 )
@@ -81,12 +79,14 @@ def validate() -> Response:
 
 
 @blueprint.get("/v1/experiments/<key>")
+@needs(*ROLES)
 @contract("One experiment", gives={200: "application/json"}, problems=KNOWN, voice="staff")
 def experiment(key: str) -> Response:
     return reply(summary(context().runtime.store.documents.experiment(key)))
 
 
 @blueprint.get("/v1/experiments/<key>/log")
+@needs(*ROLES)
 @contract("Who did what, when and why", gives={200: "application/json"}, problems=KNOWN, voice="staff")
 def log(key: str) -> Response:
     documents = context().runtime.store.documents
@@ -95,9 +95,10 @@ def log(key: str) -> Response:
 
 
 @blueprint.post("/v1/experiments/<key>/<act>")
+@needs(*ROLES)
 @contract(
     "Make a transition: submit, approve, reject, start, set-traffic, set-weights, close-arm, suspend, resume, stop, "
-    "conclude, archive; body {by, why?, and what the act needs}",
+    "conclude, archive, propose, withdraw, confirm, unadopt; body {why?, and what the act needs}",
     gives={200: "application/json"}, problems=TRANSITION, voice="staff",
 )  # fmt: skip
 def transition(key: str, act: str) -> Response:
@@ -105,8 +106,13 @@ def transition(key: str, act: str) -> Response:
     body = load_json(content() or b"{}")
     if not isinstance(body, dict):
         raise InvalidInput("the body must be a JSON object", code="wrong-type", pointer="")
-    options = {name: value for name, value in body.items() if name not in ("by", "why")}
-    actor = Actor(_name(body.get("by")), at.now, _why(body.get("why")))
+    _nobody_else(body)
+    require_act(act)
+    options = {name: value for name, value in body.items() if name != "why"}
+    if act == "conclude" and options.get("adopt") is not None:
+        told = "to adopt a text takes two people. Next: one of them makes the act `propose`, the other one `confirm`"
+        raise Refused(told, code="own-decision")
+    actor = Actor(person().name, at.now, _why(body.get("why")))
     found = desk.act(at.runtime, key, act, actor, options)
     at.runtime.refresh(at.now)
     return reply(summary(found))
@@ -120,10 +126,19 @@ def _document() -> Any:
     return load_json(text)
 
 
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not 1 <= len(value.strip()) <= 120:
-        raise InvalidInput("say who acts, in 'by'", code="missing-field", pointer="/by")
-    return _unicode(value.strip(), "/by")
+def _nobody_else(given: Mapping[str, Any]) -> None:
+    """Who acts is who is signed in. To say somebody else's name must not pass in silence."""
+    if "by" in given:
+        raise InvalidInput("leave it out: who acts is who is signed in", code="unknown-field", pointer="/by")
+
+
+def _require_seen(document: Any) -> None:
+    """An account that is for some experiments must not find out by taking one in which others there are."""
+    key = document.get("key") if isinstance(document, dict) else None
+    if isinstance(key, str) and not sees(key):
+        raise AccessError(
+            f"your account is not for the experiment '{key}'; ask an administrator", code="role-missing", pointer="/key"
+        )
 
 
 def _why(value: Any) -> str | None:

@@ -9,6 +9,7 @@ from flask import Blueprint, render_template
 from app.access import require_own_host
 from app.context import context
 from app.review.results import found
+from app.staff import ROLES, needs, sees
 from experiments import sentences
 from experiments.directory import direction
 
@@ -17,11 +18,14 @@ blueprint.before_request(require_own_host)
 
 
 @blueprint.get("/")
+@needs(*ROLES)
 def home() -> str:
-    return render_template("review/home.html", experiments=context().runtime.store.documents.experiments())
+    seen = [one for one in context().runtime.store.documents.experiments() if sees(one.key)]
+    return render_template("review/home.html", experiments=seen)
 
 
 @blueprint.get("/experiments/<key>")
+@needs(*ROLES)
 def experiment(key: str) -> str:
     """The result's page: the same dict that the JSON is."""
     result = found(key).to_dict()

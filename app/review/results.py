@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from app.access import require_own_host
 from app.context import context
 from app.contract import contract, reply
+from app.staff import ROLES, needs
 from experiments.errors import InvalidInput
 from experiments.moments import moment
 from experiments.results import Result, result
@@ -18,6 +19,7 @@ PROBLEMS = ("unknown-experiment", "not-found", "invalid-value", "store-unavailab
 
 
 @blueprint.get("/v1/experiments/<key>/results")
+@needs(*ROLES)
 @contract("The result; ?version=, ?as_of=", gives={200: "application/json"}, problems=PROBLEMS, voice="staff")
 def results(key: str) -> Response:
     if request.accept_mimetypes.best_match(("application/json", "text/csv")) == "text/csv":
@@ -26,12 +28,14 @@ def results(key: str) -> Response:
 
 
 @blueprint.get("/v1/experiments/<key>/results.json")
+@needs(*ROLES)
 @contract("The result as JSON", gives={200: "application/json"}, problems=PROBLEMS, voice="staff")
 def results_json(key: str) -> Response:
     return reply(found(key).to_dict())
 
 
 @blueprint.get("/v1/experiments/<key>/results.csv")
+@needs(*ROLES)
 @contract("The sealed count table as CSV", gives={200: "text/csv"}, problems=PROBLEMS, voice="staff")
 def results_csv(key: str) -> Response:
     return _csv(key)

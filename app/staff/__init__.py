@@ -1,5 +1,17 @@
 """What the pages and resources of staff share: who asks, and what they may do."""
 
-from app.staff.people import ROLES, Person, needs, person, sees
+from __future__ import annotations
 
-__all__ = ["ROLES", "Person", "needs", "person", "sees"]
+from flask import Flask
+
+from app.staff.people import NOBODY, ROLES, Person, anyone, needs, person, require_act, sees
+
+
+def register(app: Flask) -> None:
+    """Add the routes, and close the gate: called last, when all views are there."""
+    from app.staff import house  # noqa: PLC0415  (integrators' processes do without)
+
+    house.register(app)
+
+
+__all__ = ["NOBODY", "ROLES", "Person", "anyone", "needs", "person", "register", "require_act", "sees"]

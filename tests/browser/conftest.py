@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, StorageState, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, StorageState, sync_playwright
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -30,11 +30,30 @@ def chromium() -> str:
     return found
 
 
+COOKIES: list[dict[str, str]] = []  # of the demo's tester, as soon as the demo is there
+
+
+class SignedIn:
+    """A browser whose contexts are signed in with every role, unless they bring a `storage_state` (None: nobody's)."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._browser, name)
+
+    def new_context(self, **options: object) -> BrowserContext:
+        context = self._browser.new_context(**options)
+        if COOKIES and "storage_state" not in options:
+            context.add_cookies(COOKIES)
+        return context
+
+
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
+        yield SignedIn(browser)  # type: ignore[misc]
         browser.close()
 
 
@@ -51,10 +70,27 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (var / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
-        yield _answering(f"http://127.0.0.1:{port}", server, var / "log")
+        base = _answering(f"http://127.0.0.1:{port}", server, var / "log")
+        COOKIES[:] = [{"name": "signpost-session", "value": _tester(environment), "url": base}]
+        yield base
     finally:
         server.terminate()
         server.wait(20)
+
+
+def _tester(environment: dict[str, str]) -> str:
+    """A token of somebody with every role, made by the command line."""
+    roles = [word for role in ("researcher", "approver", "administrator") for word in ("--role", role)]
+    for words in (["create", "demo tester", *roles], ["token", "demo tester"]):
+        command = [sys.executable, "-m", "app", "user", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def demo_token(demo: str) -> str:
+    """A token of the demo's tester, for programs: `Authorization: Bearer …`."""
+    return COOKIES[0]["value"]
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +110,7 @@ def signed_in(
 
     def state(who: str) -> StorageState | None:
         if who in links and who not in kept:
-            with browser.new_context() as context:
+            with browser.new_context(storage_state=None) as context:
                 page = context.new_page()
                 page.goto(links[who])
                 page.locator("main form button").click()

@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,22 @@ from urllib.parse import unquote
 import pytest
 import redis
 from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from app import create_app
 from app.problems import KINDS
 from app.settings import Settings
-from experiments import desk
+from app.staff.cookies import FORMS, SESSION
+from app.staff.gate import is_of_staff
+from experiments import accounts, desk, signing_in
+from experiments.accounts import Account
+from experiments.errors import NotFound, StoreUnavailable
 from experiments.lifecycle import Actor
 from experiments.model import DAY, HOUR
+from experiments.signing_in import Limits
 from experiments.store import Store
 
 TODAY = 20_781  # 2026-11-24, as days since 1970-01-01
@@ -102,6 +110,7 @@ DOCUMENT = {
     },
     "plan": {"expected_rate": 0.01, "minimum_effect": {"ratio": 1.2}, "units_per_variant": 1000},
 }  # fmt: skip
+STAFF, EVERY_ROLE = "Staff", ("researcher", "approver", "administrator")
 CSP_NEEDED = ("default-src 'none'", "base-uri 'none'", "frame-ancestors ")
 
 
@@ -115,15 +124,67 @@ class Clock:
         return self.now
 
 
+class Client(FlaskClient):
+    """A test client that is signed in where only staff come in, as a person with every role unless `by` says who.
+
+    It sends a token as programs do, so that forms need no CSRF token. A request with a cookie or an authorization of
+    its own goes as it is; `by=None` is nobody.
+    """
+
+    def __init__(self, *given: Any, by: str | None = STAFF, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.by = by
+
+    def open(self, *given: Any, **named: Any) -> TestResponse:
+        if self.by is not None and given and isinstance(given[0], str):
+            headers = named["headers"] = Headers(named.get("headers") or {})
+            if "Cookie" not in headers and is_for_staff(self.application, given[0], named.get("method", "GET")):
+                with suppress(StoreUnavailable):  # which is then what the request meets, too
+                    headers["Authorization"] = f"Bearer {token(self.application, self.by)}"
+        return super().open(*given, **named)
+
+
+def is_for_staff(app: Flask, path: str, method: str) -> bool:
+    """Whether a request needs somebody who is signed in."""
+    try:
+        found, _ = app.url_map.bind("localhost").match(unquote(path.partition("?")[0]), method)
+    except HTTPException:
+        return False
+    view = app.view_functions[found]
+    return is_of_staff(view) and not hasattr(view, "is_open")
+
+
+def token(app: Flask, name: str, roles: tuple[str, ...] = EVERY_ROLE, **reach: Any) -> str:
+    """A session of somebody, whose account is made if need be."""
+    at = app.extensions["signpost"]
+    store, now = at.runtime.store, int(at.clock())
+    try:
+        account = accounts.by_name(store, name)
+    except NotFound:
+        account = accounts.create(store, name, roles, Actor("tests", now), **reach)
+    except StoreUnavailable:
+        name_id = accounts.account_id(name)
+        account = Account(id=name_id, name=name, roles=(), created=now)  # a session needs the volatile store only
+    return signing_in.open_session(store, account, "link", now, Limits())
+
+
 @dataclass
 class Service:
-    """An application with a running experiment, a server key and a browser key."""
+    """An application with a running experiment, a server key and a browser key.
+
+    Whoever calls what is for staff is signed in with every role, unless `by` says somebody else; see `Client`.
+    """
 
     app: Flask
     clock: Clock
     ledger: redis.Redis
     keys: dict[str, str] = field(default_factory=dict)
     seen: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.app.test_client_class = Client
+        with suppress(StoreUnavailable):
+            token(self.app, STAFF)
 
     @property
     def runtime(self):
@@ -158,16 +219,22 @@ class Service:
         desk.act(self.runtime, key, act, Actor("cid", int(self.clock())), options)
         self.runtime.refresh(self.clock())
 
+    def person(self, name: str, *roles: str, **reach: Any) -> str:
+        """Make an account for requests `by` this name; `experiments` and `partners` are what it sees."""
+        token(self.app, name, roles, **reach)
+        return name
+
     # ------------------------------------------------------------------------------------- requests
 
     def call(
-        self, method: str, path: str, *, key: str | None = None, headers: dict[str, str] | None = None, **options: Any
-    ):
+        self, method: str, path: str, *, key: str | None = None, headers: dict[str, str] | None = None,
+        by: str | None = STAFF, **options: Any,
+    ):  # fmt: skip
         """Make a request and hold the answer against what every answer promises."""
         sent = dict(headers or {})
         if key is not None:
             sent["Authorization"] = f"Bearer {self.keys.get(key, key)}"
-        answer = self.app.test_client(use_cookies=False).open(
+        answer = self.app.test_client(use_cookies=False, by=by).open(
             path, method=method, headers=sent, buffered=True, **options
         )
         self._check(method, path, answer)
@@ -219,8 +286,8 @@ class Service:
     # --------------------------------------------------------------------------------------- checks
 
     def _check(self, method: str, path: str, answer: TestResponse) -> None:
-        check_headers(path, answer.headers)
-        if answer.content_type == "application/problem+json":
+        check_headers(path, answer.headers, is_page=is_page_of_staff(self.app, path, method))
+        if answer.content_type == "application/problem+json" and method != "HEAD":
             code = check_problem(answer.status_code, answer.headers, answer.get_json(force=True))
             self._check_listed(method, path, code)
         elif answer.status_code == 503:
@@ -240,9 +307,23 @@ class Service:
         assert code in listed(self.app)[template, method.lower()], f"{method} {template} does not list {code}"
 
 
-def check_headers(path: str, headers: Any) -> None:
+STAFF_COOKIES = {name for own in (SESSION, FORMS) for name in (own, f"__Host-{own}")}
+
+
+def is_page_of_staff(app: Flask, path: str, method: str) -> bool:
+    """Whether a page of staff is asked for, signing in included."""
+    try:
+        found, _ = app.url_map.bind("localhost").match(unquote(path.partition("?")[0]), method)
+    except HTTPException:
+        return False
+    return is_of_staff(app.view_functions[found]) and not path.startswith("/v1/")
+
+
+def check_headers(path: str, headers: Any, *, is_page: bool = False) -> None:
     """Headers that every response has."""
-    assert "Set-Cookie" not in headers
+    # Forms of staff need a cookie; nothing else has one, least of all what people meet who are warned.
+    names = {value.partition("=")[0] for name, value in headers.items() if name.lower() == "set-cookie"}
+    assert not names or (names <= STAFF_COOKIES and is_page), f"cookies {names}"
     policy = headers["Content-Security-Policy"]
     assert all(part in policy for part in CSP_NEEDED), policy
     assert "unsafe" not in policy
