@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.staff.people import NOBODY, ROLES, Person, anyone, needs, person, require_act, sees
+from app.staff.people import NOBODY, ROLES, Person, Role, anyone, needs, person, require_act, sees
 
 
 def register(app: Flask) -> None:
@@ -14,4 +14,4 @@ def register(app: Flask) -> None:
     house.register(app)
 
 
-__all__ = ["NOBODY", "ROLES", "Person", "anyone", "needs", "person", "register", "require_act", "sees"]
+__all__ = ["NOBODY", "ROLES", "Person", "Role", "anyone", "needs", "person", "register", "require_act", "sees"]
