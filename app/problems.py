@@ -85,6 +85,7 @@ KINDS: dict[str, Kind] = {
     "transition-refused": Kind(409, "Not possible now", "Do first what the detail says."),
     "surface-taken": Kind(409, "Surface taken", "A surface shows one experiment at a time."),
     "stale-revision": Kind(409, "Changed meanwhile", "Read it again and repeat the change."),
+    "own-decision": Kind(409, "Own decision", "Ask another approver to confirm it."),
     "own-approval": Kind(409, "Own approval", "Ask somebody else to approve."),
     "approval-missing": Kind(409, "Approval missing", "Have every served locale's texts approved by somebody else."),
     "approval-expired": Kind(409, "Approval expired", "Have the texts approved again; an approval holds for 90 days."),

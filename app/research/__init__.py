@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.research import audit, experiments, protocol
+from app.research import audit, decide, diff, experiments, files, life, protocol
 
 
 def register(app: Flask) -> None:
     """Add the routes."""
-    for module in (experiments, protocol, audit):
+    for module in (experiments, protocol, audit, life, diff, files, decide):
         app.register_blueprint(module.blueprint)
