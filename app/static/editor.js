@@ -16,6 +16,7 @@ const schedule = () => {
 const check = async (act = "") => {
   clearTimeout(timer);
   const at = typed;
+  part("form").inert = Boolean(act) && act !== "look"; // nothing is typed into a form that is about to be replaced
   const body = new URLSearchParams(new FormData(form));
   body.set("do", act);
   let told;
@@ -24,11 +25,13 @@ const check = async (act = "") => {
     if (!answer.ok) throw new Error(answer.status);
     told = await answer.json();
   } catch {
+    part("form").inert = false;
     if (act) return false; // let the button do it by itself
     part("status").textContent = form.dataset.away;
     return true;
   }
-  if (at !== typed && !act) return true; // somebody went on typing: the next look will know more
+  part("form").inert = false;
+  if (at !== typed && (!act || act === "look")) return true; // somebody went on typing: the next look will know more
   show(told);
   return true;
 };
@@ -107,6 +110,10 @@ const grow = (field) => {
 form.addEventListener("input", (event) => {
   grow(event.target);
   schedule();
+});
+// Names stand in headings, too.
+form.addEventListener("change", (event) => {
+  if (/^control$|-tag$|-key$|^factors-|-review$|-outcome$/.test(event.target.name)) check("look");
 });
 form.addEventListener("focusout", (event) => {
   if (!event.target.name || asks) return;

@@ -37,7 +37,7 @@ EMPTY: dict[str, Any] = {
     "variants": [{"key": "present", "control": True, "weight": 5000}, {"weight": 5000}],
     "outcomes": {"primary": {"outcome": "help_sought"}},
 }
-STRUCTURE = ("add-", "remove-", "equal-", "take-", "use-")  # acts after which the form looks different
+STRUCTURE = ("add-", "remove-", "equal-", "take-", "use-", "look")  # acts after which the form looks different
 
 
 class Page(NamedTuple):

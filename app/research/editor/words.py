@@ -30,7 +30,7 @@ _OUTCOME = {
 ABOUT: dict[str, About] = {
     "key": About(
         _("Key"),
-        _("Its name for ever, in addresses and files. Lower-case letters, digits and hyphens: four-lines-uk."),
+        _("Its name for ever, such as four-lines-uk: lower-case letters, digits and hyphens."),
     ),
     "title": About(_("Title"), _("What people read in lists and on the result. A question works well.")),
     "question": About(_("Question"), _("What you will know afterwards that you do not know now.")),
@@ -72,7 +72,7 @@ ABOUT: dict[str, About] = {
         _("Languages"), _("A language is shown only if every message has it and a person has reviewed it.")
     ),
     "locales-#-tag": About(_("Language tag"), _("Such as en, es or pt-BR.")),
-    "locales-#-review": About(_("Reviewed?"), _("Unreviewed texts are never shown to anybody.")),
+    "locales-#-review": About(_("Reviewed?"), _("If not, it is never shown.")),
     "locales-#-reviewed_by": About(_("Reviewed by"), _("The person's name.")),
     "locales-#-reviewed_on": About(_("Reviewed on")),
     "factors": About(
@@ -103,7 +103,7 @@ ABOUT: dict[str, About] = {
     **{f"outcomes-primary-{name}": about for name, about in _OUTCOME.items()},
     **{f"outcomes-secondary-#-{name}": about for name, about in _OUTCOME.items()},
     **{f"outcomes-guardrails-#-{name}": about for name, about in _OUTCOME.items()},
-    "outcomes-guardrails-#-better": About(_("Which way is better?"), _("What must not get worse.")),
+    "outcomes-guardrails-#-better": About(_("Which way is better?"), _("The other way is the one that must not happen.")),
     "outcomes-guardrails-#-margin": About(
         _("How much worse is tolerated"), _("As a ratio: 1.1 is a tenth more. It is shown beside the result.")
     ),
@@ -152,6 +152,24 @@ ABOUT: dict[str, About] = {
         ),
     ),
 }  # fmt: skip
+
+
+# What a rule's pattern asks for, in words.
+PATTERNS = {
+    r"^[a-z0-9-]{3,64}$": _("Use 3 to 64 lower-case letters, digits and hyphens, without spaces."),
+    r"^[a-z0-9_-]{1,64}$": _("Use up to 64 lower-case letters, digits, - and _, without spaces."),
+    r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$": _("Use a language tag such as en, es or pt-BR."),
+}
+
+# Rules that name fields of the file, in the form's words.
+CODES = {
+    "missing-control": _("Choose which message is the control."),
+    "locale-missing": _("Fill this in: another message has a text in this language."),
+    "no-reviewed-locale": _("At least one language must be reviewed, or nothing is shown."),
+    "factor-missing": _("Fill this in: the other messages say it."),
+    "channels-not-allowed": _("Untick these: they belong to “sought help” only."),
+    "outcome-needs-session": _("A single view or a block cannot be recognised again; count visitors' sessions."),
+}
 
 
 def about(name: str) -> About:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from flask_babel import gettext as _
 
-from app.research.editor.words import place
+from app.research.editor.words import CODES, PATTERNS, place
 from experiments import forms, spec
 from experiments.errors import InvalidDefinition, InvalidInput, Violation
 from experiments.forms import Fields
@@ -113,7 +113,7 @@ def _checked(
     summary = [(field_, _plain(place(field_, fields), text_)) for field_, text_ in form.troubles.items()]
     errors = {name: _sentence(told) for name, told in form.troubles.items()}
     for violation in found:
-        at = form.field_at(violation.pointer) or "text"
+        at = "control" if violation.code == "missing-control" else form.field_at(violation.pointer) or "text"
         errors.setdefault(at, _told(violation))
         where = place(at, fields) if at != "text" else violation.pointer
         summary.append((at, _plain(where, _told(violation))))
@@ -152,8 +152,13 @@ def _own(fields: Fields) -> dict[str, str]:
 
 def _told(violation: Violation) -> str:
     """The rule's sentence, without the name of the field that it stands beside."""
+    if violation.code in CODES:
+        return str(CODES[violation.code])
     if violation.code == "missing-field" and violation.detail.startswith("the field"):
         return str(_("Fill this in."))
+    pattern = next((told for pattern, told in PATTERNS.items() if f"'{pattern}'" in violation.detail), None)
+    if pattern is not None:
+        return str(pattern)
     return _sentence(re.sub(r"^'[^']+' ", "", violation.detail))
 
 
