@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from flask_babel import lazy_gettext as _
+
 from app.context import context
 from app.staff import person
 from app.staff.wording import words
@@ -33,11 +35,25 @@ def told(found: Told) -> dict[str, Any]:
     """The evidence in words and rows."""
     write = words()
     return {
-        "result": found, "headline": sentences.headline(found, write), "answers": answers.answers(found, write),
+        "result": found, "label": lambda name: label(found, name), "primary": label(found, found["outcome"]),
+        "headline": sentences.headline(found, write), "answers": answers.answers(found, write),
         "rows": [_row(found, arm) for arm in found["arms"]],
         "rails": [(rail, answers.guardrail(rail, write)) for rail in found["guardrails"]],
         "traffic": answers.traffic(found, write), "choices": _choices(found),
     }  # fmt: skip
+
+
+LABELS = {
+    "help_sought": _("Sought help"), "repeat_trigger": _("Triggered the warning again"), "proceeded": _("Went on"),
+    "left": _("Left"), "complaint": _("Complained"),
+}  # fmt: skip
+
+
+def label(found: Told, name: str) -> str:
+    """What an outcome of the plan is called: by its own name if it has one, else by what it counts."""
+    kind = found["outcome_definitions"].get(name, {}).get("outcome", name)
+    is_named = name not in (kind, "primary")
+    return name.replace("_", " ").replace("-", " ").capitalize() if is_named else str(LABELS.get(kind, name))
 
 
 def _row(found: Told, arm: Mapping[str, Any]) -> dict[str, Any]:

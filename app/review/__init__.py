@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.review import alerts, pages, results
+from app.review import alerts, home, pages, results
 
 
 def register(app: Flask) -> None:
     """Add the routes."""
-    for module in (results, pages, alerts):
+    for module in (results, home, pages, alerts):
         app.register_blueprint(module.blueprint)

@@ -1,4 +1,4 @@
-"""Pages for staff: all experiments, and one experiment's result. Nothing is computed here."""
+"""Pages for staff: one experiment's result. Nothing is computed here."""
 
 from __future__ import annotations
 
@@ -7,21 +7,13 @@ from typing import Any
 from flask import Blueprint, render_template
 
 from app.access import require_own_host
-from app.context import context
 from app.review.results import found
-from app.staff import ROLES, needs, sees
+from app.staff import ROLES, needs
 from experiments import sentences
 from experiments.directory import direction
 
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(require_own_host)
-
-
-@blueprint.get("/")
-@needs(*ROLES)
-def home() -> str:
-    seen = [one for one in context().runtime.store.documents.experiments() if sees(one.key)]
-    return render_template("review/home.html", experiments=seen)
 
 
 @blueprint.get("/experiments/<key>")
