@@ -84,18 +84,19 @@ def following(last: bytes, note: Note) -> bytes:
 
 
 def verify(
-    entries: Iterable[bytes], *, head: str | None = None, documents: Mapping[str, str] | None = None
+    entries: Iterable[bytes], *, head: str | None = None, documents: Mapping[str, str] | None = None, skipped: int = 0
 ) -> tuple[Fault, ...]:
-    """Return everything that does not fit; empty: the log is whole.
+    """Return everything that does not fit; empty: the log is whole, or the part of it that is given.
 
     head       the hash of an entry, as it was noted outside the ledger
     documents  SHA-256 of each experiment as it is stored, by key: the last entry about it must name it
+    skipped    entries before these, which are not looked at: nor are experiments that only they are about
     """
     faults: list[Fault] = []
     told: dict[str, Any] = {}
     hashes: set[str] = set()
     before: Entry | None = None
-    for place, stored in enumerate(entries, 1):
+    for place, stored in enumerate(entries, skipped + 1):
         entry = _read(stored)
         faults += _faults(place, stored, entry, before)
         before = entry
@@ -106,7 +107,8 @@ def verify(
     if head is not None and head.lower() not in hashes:
         what = "the noted head is not in the log: entries were cut off, or the log was written anew"
         faults.append(Fault(None, what))
-    return (*faults, *_unlike(told, documents or {}))
+    about = {key: told.get(f"experiment/{key}") for key in documents or ()}
+    return (*faults, *_unlike(about, documents or {}, only_told=skipped > 0))
 
 
 def _faults(place: int, stored: bytes, entry: Entry | None, before: Entry | None) -> Iterator[Fault]:
@@ -128,12 +130,12 @@ def _read(stored: bytes) -> Entry | None:
         return None
 
 
-def _unlike(told: Mapping[str, Any], documents: Mapping[str, str]) -> Sequence[Fault]:
+def _unlike(told: Mapping[str, Any], documents: Mapping[str, str], *, only_told: bool) -> Sequence[Fault]:
     """Experiments that are not as their last entry says."""
     return [
         Fault(None, f"experiment '{key}' is not as its last entry says: the entry was cut off, or it was edited")
         for key, digest in sorted(documents.items())
-        if told.get(f"experiment/{key}") != digest
+        if told[key] != digest and not (only_told and told[key] is None)
     ]
 
 
@@ -143,22 +145,28 @@ def _hash(body: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The log as it is: entries that can be read, what does not fit, the head to note elsewhere (None: no entry)."""
+    """The log as it is: entries that can be read, what does not fit, the head to note elsewhere (None: no entry).
+
+    `skipped` entries before these were not looked at.
+    """
 
     entries: tuple[Entry, ...]
     faults: tuple[Fault, ...]
     head: str | None
+    skipped: int
 
 
-def check(store: Store, head: str | None = None) -> Checked:
-    """Read the whole log and hold it against itself, the experiments and a noted head."""
+def check(store: Store, head: str | None = None, *, last: int | None = None) -> Checked:
+    """Read the log, or its last entries, and hold it against itself, the experiments and a noted head."""
     for _ in range(TRIES):
-        documents, stored = store.documents.digests(), tuple(store.audit.entries())
+        documents, length = store.documents.digests(), store.audit.length()
+        skipped = max(0, length - last) if last else 0
+        stored = tuple(store.audit.entries(skipped))
         if documents == store.documents.digests():
             break  # no act came between
     entries = decoded(stored)
-    faults = verify(stored, head=head, documents=documents)
-    return Checked(entries, faults, entries[-1].hash if entries else None)
+    faults = verify(stored, head=head, documents=documents, skipped=skipped)
+    return Checked(entries, faults, entries[-1].hash if entries else None, skipped)
 
 
 def decoded(stored: Iterable[bytes]) -> tuple[Entry, ...]:

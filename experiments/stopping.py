@@ -13,7 +13,7 @@ def rule(definition: Definition) -> str:
     size, alpha = f"{plan.units_per_variant:,}", f"{plan.alpha:g}"
     looks = {
         "sequential": (
-            f"The data may be looked at at any time. A variant is ruled out when the evidence that another one is "
+            f"The data may be examined at any time. A variant is ruled out when the evidence that another one is "
             f"better reaches 1/{alpha}; over all looks together, the variant that is truly best is ruled out with a "
             f"probability of at most {alpha}. The last one left is the winner. Otherwise the experiment ends when "
             f"every open variant has {size} units."

@@ -15,6 +15,7 @@ blueprint = Blueprint("audit", __name__)
 blueprint.before_request(require_own_host)
 
 SHOWN = 200
+LOOKED_AT = 1000  # at every view; all of a long log takes its time, and is asked for
 
 
 @blueprint.get("/audit")
@@ -22,8 +23,9 @@ SHOWN = 200
 def page() -> str:
     head = request.args.get("head", "").strip().lower() or None
     wrong = head is not None and re.fullmatch("[0-9a-f]{64}", head) is None
-    checked = audit.check(context().runtime.store, None if wrong else head)
     about = request.args.get("about", "").strip()
+    whole = bool(head or about or request.args.get("whole"))
+    checked = audit.check(context().runtime.store, None if wrong else head, last=None if whole else LOOKED_AT)
     shown = [entry for entry in checked.entries if _seen(entry.about) and about in entry.about]
     return render_template(
         "research/audit.html", checked=checked, entries=shown[: -SHOWN - 1 : -1], more=len(shown) - SHOWN,

@@ -8,6 +8,7 @@ from app.access import require_own_host
 from app.context import context
 from app.contract import contract, reply
 from app.staff import needs
+from app.staff.tabs import tabs
 from experiments import deviations, looking, protocol
 from experiments.directory import direction
 from experiments.errors import InvalidInput
@@ -29,7 +30,8 @@ def page(key: str) -> str:
     log = at.runtime.store.documents.log(key)
     return render_template(
         "research/protocol.html", key=key, protocol=found, plan=found.document, versions=experiment.versions,
-        deviations=deviations.of(experiment, version, log, now=at.now), direction=direction, outcomes=OUTCOMES,
+        tabs=tabs(key), direction=direction, outcomes=OUTCOMES,
+        deviations=deviations.of(experiment, version, log, now=at.now),
         looks=[look for look in looking.history(at.runtime.store, key, version.number) if not look.planned],
     )  # fmt: skip
 

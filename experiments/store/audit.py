@@ -54,11 +54,15 @@ class Audit:
         with translated():
             return self.client.lindex(keys.AUDIT, -1) or b""
 
-    def entries(self, first: int = 0) -> Iterator[bytes]:
-        """Entries as they are stored, oldest first, from a place on (0: the first; -50: the last fifty)."""
+    def length(self) -> int:
+        """How many entries there are."""
         with translated():
-            length = self.client.llen(keys.AUDIT)
-        for at in range(max(0, length + first) if first < 0 else first, length, AT_ONCE):
+            return int(self.client.llen(keys.AUDIT))
+
+    def entries(self, first: int = 0) -> Iterator[bytes]:
+        """Entries as they are stored, oldest first, from a place on (0: the first)."""
+        length = self.length()
+        for at in range(first, length, AT_ONCE):
             with translated():
                 part = self.client.lrange(keys.AUDIT, at, min(at + AT_ONCE, length) - 1)
             yield from part

@@ -208,6 +208,19 @@ def test_it_says_which_entry(log):
     assert [fault.number for fault in audit.verify(log[:3] + log[4:])] == [4]
 
 
+def test_the_end_of_a_long_log_is_checked_by_itself(store, ledger, definition):
+    take_in(store, definition())
+    for n in range(8):
+        audit.append(store, "ann", "look", "experiment/e", {"n": n}, NOW)
+    part = audit.check(store, last=3)
+    assert ([e.number for e in part.entries], part.faults, part.skipped) == ([7, 8, 9], (), 6)
+    assert part.head == audit.check(store).head
+    ledger.clients[0].lset(keys.AUDIT, 7, b"{")
+    assert [fault.number for fault in audit.check(store, last=3).faults] == [8]
+    assert audit.check(store, last=1).faults == ()
+    assert audit.check(store, last=100).skipped == 0
+
+
 def test_the_last_entry_of_an_experiment_cannot_be_cut_off(store, ledger, definition):
     """Without a noted head, as long as the experiment itself is not put back too."""
     save(store, lifecycle.submit(take_in(store, definition()), ANN))
@@ -246,5 +259,5 @@ def test_a_long_log_is_read_in_parts(store, monkeypatch):
     for n in range(8):
         audit.append(store, "ann", "look", "experiment/e", {"n": n}, NOW)
     assert [e.details["n"] for e in audit.decoded(store.audit.entries())] == list(range(8))
-    assert [e.details["n"] for e in audit.decoded(store.audit.entries(-4))] == [4, 5, 6, 7]
+    assert [e.details["n"] for e in audit.decoded(store.audit.entries(4))] == [4, 5, 6, 7]
     assert list(store.audit.entries(100)) == []
