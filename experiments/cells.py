@@ -91,7 +91,11 @@ def one_way(version: Version, total: Mapping[str, int], table: str) -> Iterator[
             yield Share(version.definition.variants[int(variant)].key, value, units)
 
 
-def apart(apart: Mapping[str, int], total: Mapping[str, int]) -> dict[str, int]:
-    """Events that entered no arm, with those whose report contradicted their row."""
-    crossed = sum(units for name, units in total.items() if name.startswith("x."))
-    return dict(sorted(apart.items())) | ({"crossed": crossed} if crossed else {})
+def crossed(by_day: Mapping[int, Mapping[str, int]]) -> int:
+    """Units whose report contradicted their row."""
+    return sum(units for fields in by_day.values() for name, units in fields.items() if name.startswith("x."))
+
+
+def apart(counted: Mapping[str, int], crossed: int) -> dict[str, int]:
+    """Events that entered no arm, with the units whose report contradicted their row."""
+    return dict(sorted(counted.items())) | ({"crossed": crossed} if crossed else {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, is_dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import stats
@@ -113,6 +113,7 @@ class Made:
     channels: tuple[ChannelCount, ...]
     locales: tuple[Share, ...]
     times_shown: tuple[Share, ...]
+    crossed: int
     table: tuple[Mapping[str, Any], ...]
 
 
@@ -126,15 +127,16 @@ def result(store: Store, key: str, *, now: float, version: int | None = None, ke
     condition = store.condition()
     days = chosen.days(now)
     tags = [tag(experiment.key, chosen.number, suffix) for suffix in chosen.tags]
-    read = folding.counts if chosen.state in ENDED else Ledger.counts
-    by_day, apart = read(store.ledger, tags, days)
+    read = partial(folding.counts if chosen.state in ENDED else Ledger.counts, store.ledger, tags)
+    by_day, apart = read(days) if kept is None else kept.counts(chosen, days, read)
     found = make(experiment.key, chosen, by_day, apart, condition, now, kept)
     waits, aside = waiting.held(store, tags)
     early = surroundings.ended_early(found.report, chosen)
     changed = deviations.of(experiment, chosen, store.documents.log(key), early=early)
     return replace(
         found,
-        notices=(*found.notices, *waiting.told(waits, aside)), events_waiting=waits, events_set_aside=aside,
+        notices=(*found.notices, *waiting.told(waits, aside)),
+        events_waiting=waits, events_set_aside=aside,
         versions=surroundings.versions(experiment), deviations=surroundings.deviated(changed, now),
         looked=surroundings.looked(looking.history(store, key, chosen.number), now),
     )  # fmt: skip
@@ -183,7 +185,7 @@ def make(
         durability=condition.durability, may_be_lost=condition.may_be_lost, report=made.report,
         channels=made.channels, locales=made.locales, times_shown=made.times_shown,
         repeat_triggers=tuple(c for c in made.channels if c.outcome == "repeat_trigger"),
-        apart=cells.apart(apart, cells.summed(by_day)), notices=_notices(version, condition, apart),
+        apart=cells.apart(apart, made.crossed), notices=_notices(version, condition, apart),
         closed=surroundings.closed(version), adopted=version.adopted,
         outcome_definitions=surroundings.definitions(version), plan=definition.plan.model_dump(mode="json"),
         phases=surroundings.phases(version), evidence=surroundings.evidence(made.report),
@@ -202,7 +204,7 @@ def _made(version: Version, sealed: Mapping[int, Mapping[str, int]], live: Mappi
     return Made(
         report=report, body=Body(report), channels=tuple(cells.channels(version, total)),
         locales=tuple(cells.one_way(version, total, "l")), times_shown=tuple(cells.one_way(version, total, "n")),
-        table=tuple(count_table(version, counts.sealed)),
+        crossed=cells.crossed(sealed) + cells.crossed(live), table=tuple(count_table(version, counts.sealed)),
     )  # fmt: skip
 
 

@@ -1,42 +1,103 @@
-"""Pages for staff: one experiment's result. Nothing is computed here."""
+"""Pages for staff: all experiments, one experiment's result, and the technical view of it. Nothing is computed here."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, make_response, render_template, request
+from flask_babel import get_locale, lazy_gettext
+from werkzeug.wrappers import Response
 
 from app.access import require_own_host
-from app.review.results import found
-from app.staff import ROLES, needs
-from experiments import sentences
-from experiments.directory import direction
+from app.context import context
+from app.review import formatting, pictures, presenting, technical
+from app.review.results import asked, found, last_good
+from app.staff import ROLES, needs, person, sees
+from app.staff.navigation import served
+from experiments import looking
+from experiments.errors import StoreUnavailable
+from experiments.results import Result
 
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(require_own_host)
+for write in (formatting.per_10000, formatting.language_name):
+    blueprint.add_app_template_filter(write)
+
+LINKS = (
+    ("/experiments/<key>", lazy_gettext("Result")),
+    ("/experiments/<key>/plan", lazy_gettext("Plan and log")),
+    ("/experiments/<key>/protocol", lazy_gettext("Protocol")),
+    ("/experiments/<key>/decide", lazy_gettext("Decide")),
+    ("/experiments/<key>/publication", lazy_gettext("Publication")),
+    ("/experiments/<key>/technical", lazy_gettext("For researchers")),
+)
+
+
+@blueprint.get("/")
+@needs(*ROLES)
+def home() -> str:
+    seen = [one for one in context().runtime.store.documents.experiments() if sees(one.key)]
+    return render_template("review/home.html", experiments=seen)
 
 
 @blueprint.get("/experiments/<key>")
 @needs(*ROLES)
-def experiment(key: str) -> str:
+def experiment(key: str) -> Response:
     """The result's page: the same dict that the JSON is."""
-    result = found(key).to_dict()
-    return render_template(
-        "review/results.html", result=result, sentences=sentences, direction=direction, scale=_scale(result),
-        channel_rows=_channel_rows(result), primary=result["primary_outcome"],
-    )  # fmt: skip
+    result, is_live = _found(key)
+    if is_live:
+        _note(result)
+    told = result.to_dict()
+    page = presenting.page(told, formatting.words(), str(get_locale()))
+    return _page("review/results.html", told, is_live, pictures=pictures.of(told), **page)
 
 
-def _channel_rows(result: dict[str, Any]) -> list[tuple[tuple[str, str, str], list[int]]]:
-    """The channel counts turned: one row per outcome, channel and tier, one column per variant."""
-    found: dict[tuple[str, str, str], dict[str, int]] = {}
-    for row in result["channels"]:
-        at = (row["outcome"], row["channel"] or "", row["tier"] or "")
-        found.setdefault(at, {})[row["variant"]] = row["units"]
-    return [(at, [units.get(arm["variant"], 0) for arm in result["arms"]]) for at, units in sorted(found.items())]
+@blueprint.get("/experiments/<key>/technical")
+@needs(*ROLES)
+def technical_view(key: str) -> Response:
+    """The same result for researchers: every comparison, and the plan against what came."""
+    result, is_live = _found(key)
+    if is_live:
+        _note(result)
+    told = result.to_dict()
+    return _page("review/results_technical.html", told, is_live, **technical.page(told))
 
 
-def _scale(result: dict[str, Any]) -> float:
-    """Right end of the axis of rates: the highest upper end, so that all intervals fit."""
-    ends: list[float] = [arm["rate_ci"][1] for arm in result["arms"] if arm["rate_ci"]]
-    return max([*ends, 1e-9]) * 1.05
+def _page(template: str, result: dict[str, Any], is_live: bool, **values: Any) -> Response:  # noqa: FBT001
+    """A page of a result; one that is not of now says so, to programs too."""
+    links = _links(result["experiment"])
+    page = make_response(render_template(template, result=result, is_live=is_live, links=links, **values))
+    if not is_live:
+        page.status_code = 503
+        page.headers["Retry-After"] = "30"
+    return page
+
+
+def _found(key: str) -> tuple[Result, bool]:
+    """The result that is asked for, and whether it is of now: while the ledger is away, it is the last good one."""
+    try:
+        return found(key), True
+    except StoreUnavailable:
+        last = last_good(key)
+        if last is None:
+            raise
+        return last, False
+
+
+def _note(result: Result) -> None:
+    """Write down who looked, if the version runs. A look at another day's figures is none at today's."""
+    if "as_of" in request.args:
+        return
+    at = context()
+    with suppress(StoreUnavailable):
+        looking.note(at.runtime, result.experiment, result.version, person().name, at.now, result.sealed_until)
+
+
+def _links(key: str) -> list[tuple[str, str, bool]]:
+    """The experiment's other pages, as far as they are served here: address, name, whether one is there now."""
+    there = served()
+    version = asked(key)[1]
+    query = f"?version={version}" if version is not None else ""
+    ways = [(rule.replace("<key>", key), label) for rule, label in LINKS if rule in there]
+    return [(path + query, str(label), path == request.path) for path, label in ways]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from typing import cast
+
+from flask import Blueprint, Response, current_app, request
 
 from app.access import require_own_host
 from app.context import context
 from app.contract import contract, reply
 from app.staff import ROLES, needs
 from experiments.errors import InvalidInput
+from experiments.kept import Kept
 from experiments.moments import moment
-from experiments.results import Result, result
+from experiments.results import Made, Result, result
 
 blueprint = Blueprint("results", __name__)
 blueprint.before_request(require_own_host)
 
 PROBLEMS = ("unknown-experiment", "not-found", "invalid-value", "store-unavailable", "origin-refused")
+KEPT = "signpost.results"
 
 
 @blueprint.get("/v1/experiments/<key>/results")
@@ -48,13 +52,27 @@ def _csv(key: str) -> Response:
 
 def found(key: str) -> Result:
     """The result that the request asks for."""
-    at = context()
+    at, (_, version) = context(), asked(key)
+    made = result(
+        at.runtime.store, key, now=moment(request.args.get("as_of"), at.clock()), version=version, kept=_kept()
+    )
+    if "as_of" not in request.args:
+        _kept().keep((key, version), made)
+    return made
+
+
+def last_good(key: str) -> Result | None:
+    """What this process last found for the same request, for a time in which nothing can be read."""
+    return _kept().last(asked(key))
+
+
+def asked(key: str) -> tuple[str, int | None]:
+    """The experiment, and the version if one is named."""
     version = request.args.get("version")
     if version is not None and not (version.isdecimal() and len(version) <= 9):
         raise InvalidInput("must be a version's number", pointer="/version")
-    return result(
-        at.runtime.store,
-        key,
-        now=moment(request.args.get("as_of"), at.clock()),
-        version=int(version) if version else None,
-    )
+    return key, int(version) if version else None
+
+
+def _kept() -> Kept[Made]:
+    return cast("Kept[Made]", current_app.extensions.setdefault(KEPT, Kept(context().clock)))

@@ -60,8 +60,8 @@ def test_names_that_stay(played):
     assert found["pairs"][0].keys() >= {"a", "b", "ratio", "ratio_ci", "difference", "p_value"}
     assert found["messages"]["law"]["de"]["title"] == "law de"
     assert found["durability"] == "single"
-    assert found["may_be_lost"] in played.get("/experiments/four-lines").text
     assert results(played, kind=".json").json == found
+    assert found["may_be_lost"] in played.get("/experiments/four-lines").text
 
 
 def test_an_open_day_decides_nothing_and_is_coarse(played):
