@@ -52,6 +52,7 @@ def begin() -> Response:
     provider = _provider()
     session[NEXT] = own_path(request.args.get("next"))
     try:
+        _require_issuer(provider)
         return make_response(provider.authorize_redirect(f"{context().base_url}/sign-in/oidc/return"))
     except (AuthlibBaseError, RequestException, ValueError, RuntimeError) as error:
         return _failed(error)
@@ -78,6 +79,12 @@ def _provider() -> Any:
     if provider is None:
         raise NotFound("single sign-on is not set up here")
     return provider
+
+
+def _require_issuer(provider: Any) -> None:
+    """The provider's own description must be of the issuer that was configured (OpenID Connect Discovery, 4.3)."""
+    if provider.load_server_metadata().get("issuer") != context().settings.oidc_issuer:
+        raise ValueError("the provider describes another issuer")
 
 
 def _identity(provider: Any) -> Identity:
