@@ -23,6 +23,7 @@ COMMANDS = {
     "experiment": "Validate, apply, show experiments; move them through their life.",
     "key": "Create, list and revoke integrators' keys.",
     "plan": "Plan the size of an experiment, and how long it takes.",
+    "publish": "Write the publication pack: report, counts, protocol, and a script that checks them.",
     "replay": "Play a published trial's counts through the HTTP API.",
     "results": "Show an experiment's result.",
     "serve": "Serve over HTTP.",

@@ -57,7 +57,10 @@ def act(
     experiment = runtime.store.documents.experiment(key)
     if revision is not None and experiment.revision != revision:
         raise Stale(f"'{key}' was changed meanwhile; nothing was done. Next: look at it again", found=experiment)
-    return runtime.store.documents.save(_change(runtime, experiment, name, actor, dict(options or {})))
+    change = _change(runtime, experiment, name, actor, dict(options or {}))
+    if change.entry.act == "conclude":
+        _freeze(runtime, key, change.entry.version, actor)
+    return runtime.store.documents.save(change)
 
 
 def adapt(runtime: Runtime, key: str, wanted: Adaptation, actor: Actor) -> Experiment:
@@ -92,6 +95,14 @@ def _change(runtime: Runtime, experiment: Experiment, name: str, actor: Actor, o
     }  # fmt: skip
     _only(options, *own[name])
     return taken[name]()
+
+
+def _freeze(runtime: Runtime, key: str, version: int, actor: Actor) -> None:
+    """Keep the final report just before the version is concluded: if that fails, nobody asks for it."""
+    from experiments import final, results  # noqa: PLC0415  (with the statistics, as below)
+
+    found = results.result(runtime.store, key, now=actor.now, version=version)
+    final.freeze(runtime.store, found, by=actor.name, now=actor.now)
 
 
 def _start(runtime: Runtime, experiment: Experiment, actor: Actor, *, simulated: bool) -> Change:

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import stats
-from experiments import cells, deviations, looking, surroundings, waiting
+from experiments import cells, deviations, final, looking, surroundings, waiting
 from experiments.cells import ChannelCount, Share
 from experiments.errors import NotFound
 from experiments.export import as_csv, count_table
@@ -50,7 +50,7 @@ class Result:
     `sealed_days` and `open_days` count UTC days; `apart` are events that entered no arm (late, outage,
     crossed); `notices` must be shown with every figure, `may_be_lost` is for whoever asks; times are RFC 3339.
     `closed` are variants that nobody new is shown; `plan`, `phases` and `outcome_definitions` are what was planned
-    and done; `looked` and `deviations` who looked, and what was not as planned.
+    and done; `looked` and `deviations` who looked, and what was not as planned; `final` the report as it was frozen.
     """
 
     experiment: str
@@ -92,6 +92,7 @@ class Result:
     events_set_aside: int
     table: tuple[Mapping[str, Any], ...]
     body: Body
+    final: final.Final | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values: the report's fields at the top, and what surrounds it beside them."""
@@ -133,9 +134,10 @@ def result(store: Store, key: str, *, now: float, version: int | None = None, ke
     waits, aside = waiting.held(store, tags)
     early = surroundings.ended_early(found.report, chosen)
     changed = deviations.of(experiment, chosen, store.documents.log(key), early=early)
+    frozen = final.standing(store, chosen, found)
     return replace(
-        found,
-        notices=(*found.notices, *waiting.told(waits, aside)),
+        found, final=frozen,
+        notices=(*found.notices, *waiting.told(waits, aside), *final.notice(frozen)),
         events_waiting=waits, events_set_aside=aside,
         versions=surroundings.versions(experiment), deviations=surroundings.deviated(changed, now),
         looked=surroundings.looked(looking.history(store, key, chosen.number), now),

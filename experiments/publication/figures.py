@@ -122,7 +122,7 @@ def figures(report: Mapping[str, Any], table: CountTable) -> Figures:
             ]
         },
         "claims": [_only(one, ("outcome", "variant", "e_value", "e_closed", "made")) for one in report["claims"]],
-        "strata": _strata(report["strata"]) if table.has_strata else {},
+        "strata": _strata(report["strata"]) if report["strata"]["arms"] else {},
         "path": list(_path(report)),
     }
     rounded: Figures = _rounded(made)
@@ -178,29 +178,36 @@ MERGED = "weeks are merged here, and days followed one by one there"
 WITHOUT = "some counts are left out here"
 
 
-def differences(internal: Mapping[str, Any], published: Mapping[str, Any], table: CountTable) -> tuple[Difference, ...]:
-    """Return the published figures that differ from those of the internal report.
+def differences(
+    internal: Mapping[str, Any], published: Mapping[str, Any], table: CountTable, *, in_house: bool = False
+) -> tuple[Difference, ...]:
+    """Return the published figures that differ from those of the internal report, the main ones first.
 
-    Where counts are left out, the internal figure is not told: both together would give them away.
+    Where counts are left out, the internal figure is told `in_house` only: both together would give them away.
     """
     without = any(one.what == "counts" for one in table.left_out)
     why = WITHOUT if without else MERGED
     status = [Difference("status", published["status"], internal["status"], why)]
     inside, outside = (_leaves(figures(report, table) | {"path": None}) for report in (internal, published))
     made = [
-        Difference(name, value, None if without else _coarse(inside.get(name)), why) for name, value in outside.items()
+        Difference(name, value, _told(inside.get(name), without=without, in_house=in_house), why)
+        for name, value in outside.items()
     ]
     shown = internal["strata"]["a"] is None or table.has_strata
-    return tuple(
+    found = [
         one
         for one in (*status, *made)
         if (inside.get(one.figure) if one.figure != "status" else one.internal) != one.published
         and (shown or not one.figure.startswith("strata"))
-    )
+    ]
+    main = ("status", "arms", "srm", "global", "multiplicity", "winner")
+    return tuple(sorted(found, key=lambda one: not one.figure.startswith(main)))
 
 
-def _coarse(value: Any) -> Any:
-    return float(f"{value:.3g}") if isinstance(value, float) else value
+def _told(value: Any, *, without: bool, in_house: bool) -> Any:
+    if in_house:
+        return value
+    return None if without else float(f"{value:.2g}") if isinstance(value, float) else value
 
 
 def _leaves(value: Any, where: str = "") -> dict[str, Any]:

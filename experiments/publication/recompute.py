@@ -412,11 +412,15 @@ def claims(trial: Trial) -> list[Figures]:
 
 def strata(trial: Trial, outcome: Figures) -> Figures:
     """Within strata and phases, by Mantel and Haenszel."""
-    x, n = trial.counts[f"={outcome['name']}"], trial.counts["units"]
+    seen = [s for s, units in enumerate(trial.counts["units"]) if units.any()]
+    if len(seen) < 2:
+        return {}
+    names = [trial.strata[s] for s in seen]
+    x, n = trial.counts[f"={outcome['name']}"][seen], trial.counts["units"][seen]
     arms = [
         {"stratum": name, "variant": v, "units": n[s, :, k].sum(), "conversions": x[s, :, k].sum(),
          "rate": x[s, :, k].sum() / n[s, :, k].sum() if n[s, :, k].sum() else None}
-        for s, name in enumerate(trial.strata) for k, v in enumerate(trial.variants)
+        for s, name in enumerate(names) for k, v in enumerate(trial.variants)
     ]  # fmt: skip
     pairs = []
     for j, i in combinations(range(len(trial.variants)), 2):

@@ -13,6 +13,7 @@ from experiments.store.alerts import Alerts
 from experiments.store.audit import Audit
 from experiments.store.connection import connect
 from experiments.store.documents import Documents
+from experiments.store.final import Finals
 from experiments.store.ledger import Ledger
 from experiments.store.looks import Looks
 from experiments.store.settings import Condition, condition
@@ -57,6 +58,11 @@ class Store:
     def looks(self) -> Looks:
         """Who looked at which result."""
         return Looks(self.documents.client)
+
+    @property
+    def finals(self) -> Finals:
+        """Final reports of concluded versions."""
+        return Finals(self.documents.client)
 
     @classmethod
     def open(

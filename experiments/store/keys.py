@@ -40,6 +40,8 @@ LEDGER: documents, all in the slot {control}
 | sp:{control}:audit         | list   | entries of the audit log, JSON, chained by     | append (lua),     | audit     |
 |                            |        | hash                                           | save_experiment   |           |
 | sp:{control}:protocols     | hash   | <experiment>.<version> → locked protocol, JSON | save_experiment   | protocol  |
+| sp:{control}:finals        | hash   | <experiment>.<version> → final report, JSON    | finals            | finals    |
+|                            |        | packed by zlib                                 |                   |           |
 | sp:{control}:accounts      | hash   | account id → JSON: who may sign in (password   | save_account (lua)| accounts  |
 |                            |        | and link hashed)                               |                   |           |
 | sp:{control}:looks:<e>.<v> | hash   | <sealed until> <who> → JSON: a look at the     | append (lua)      | looking   |
@@ -78,6 +80,7 @@ REWRITTEN = "sp:{control}:rewritten"
 AUDIT = "sp:{control}:audit"
 ACCOUNTS = "sp:{control}:accounts"
 PROTOCOLS = "sp:{control}:protocols"
+FINALS = "sp:{control}:finals"
 RETENTION = "sp:turn:retention"
 ALERTS = "sp:{control}:alerts"
 ALERTS_SEEN = "sp:{control}:alerts:seen"
@@ -87,6 +90,11 @@ ALERTS_TURN = "sp:turn:alerts"
 def log(experiment: str) -> str:
     """Log of an experiment."""
     return f"sp:{{control}}:log:{experiment}"
+
+
+def final(experiment: str, version: int) -> str:
+    """Field of a version's final report."""
+    return f"{experiment}.{version}"
 
 
 def looks(experiment: str, version: int) -> str:

@@ -21,7 +21,7 @@ AROUND = {
     "sealed_days", "open_days", "window_hours", "surfaces", "primary_outcome", "messages", "durability", "may_be_lost",
     "channels", "repeat_triggers", "locales", "times_shown", "apart", "notices", "closed", "adopted",
     "outcome_definitions", "plan", "phases", "evidence", "expected", "versions", "looked", "deviations",
-    "events_waiting", "events_set_aside",
+    "events_waiting", "events_set_aside", "final",
 }  # fmt: skip
 REPORT = {
     "schema", "status", "status_arms", "status_reason", "alpha", "design", "rho", "control", "outcome", "better",

@@ -39,7 +39,7 @@ def drawn(seed):
     """A table of two to four variants, in which weights change, arms close, and strata may be."""
     draw = Random(seed)
     variants = tuple("abcd"[: draw.choice((2, 3, 4))])
-    strata = draw.choice((("",), ("", "x"), ("x", "y")))
+    strata = draw.choice((("",), ("x",), ("", "x"), ("x", "y")))
     truth = {v: draw.choice((0.01, 0.1, 0.3)) * draw.choice((1, 1, 1.5)) for v in variants}
     closed: set[str] = set()
     weights = {0: some_weights(draw, variants, closed)}
