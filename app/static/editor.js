@@ -103,7 +103,9 @@ const grow = (field) => {
   own.id = own.name = `${rows.dataset.rows}-${Number(field.name.split("-").at(-1)) + 1}`;
   own.setAttribute("aria-label", own.getAttribute("aria-label").replace(/\d+$/, (n) => Number(n) + 1));
   own.value = "";
-  next.querySelector?.(".error")?.setAttribute("id", `${own.name}-error`);
+  next.querySelector?.(".error")?.remove();
+  own.removeAttribute("aria-invalid");
+  own.removeAttribute("aria-describedby");
   last.after(next);
 };
 

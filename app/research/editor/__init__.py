@@ -31,6 +31,7 @@ from experiments.spec import Definition
 
 blueprint = Blueprint("editor", __name__)
 
+LARGEST_FORM = 1024 * 1024
 TEMPLATES = {"four-lines": "four-lines.yml", "theme-by-framing": "theme-by-framing.yml"}
 EMPTY: dict[str, Any] = {
     "schema": 1,
@@ -48,6 +49,12 @@ class Page(NamedTuple):
     has_tried: bool = True
     stale: Experiment | None = None
     saved: bool = False
+
+
+@blueprint.before_request
+def take_long_texts() -> None:
+    """Texts in several languages, twice: as form and as YAML."""
+    request.max_content_length = request.max_form_memory_size = LARGEST_FORM
 
 
 # ----------------------------------------------------------------------------------------------- pages
@@ -219,7 +226,7 @@ def _page(work: Work, page: Page, status: int = 200) -> Response:
     theirs = page.stale.latest if page.stale else None
     differences = forms.differences(theirs.definition.document(), work.document) if theirs else []
     return _made(
-        "edit.html", status, page=page, theirs=theirs, differences=differences, **_around(work, shows=page.has_tried)
+        "edit.html", status, editing=page, theirs=theirs, differences=differences, **_around(work, shows=page.has_tried)
     )
 
 
