@@ -48,7 +48,19 @@ def build(waits: Waits = PLAINLY) -> Flask:
         keep_ticking(runtime, clock, settings)
         keep_retaining(runtime, clock, settings)
         keep_alerting(runtime, clock, settings)
+    if set(settings.surfaces) & STAFF:
+        threading.Thread(target=warm_charts, name="signpost-charts", daemon=True).start()
     return app
+
+
+def warm_charts() -> None:
+    """Load what draws pictures before somebody waits for one."""
+    from app import charts  # noqa: PLC0415  (integrators' processes draw nothing)
+
+    try:
+        charts.warm()
+    except Exception:
+        log.exception("pictures cannot be drawn")
 
 
 def check(store: Store) -> None:

@@ -12,7 +12,7 @@ import altair as alt
 
 from app.charts.house import SERIES, SOFT, Canvas, Chart, Room, finished, texts, values
 from app.charts.kinds import Table
-from app.charts.series import ROWS, axis, places, points, thinned
+from app.charts.series import ROWS, axis, chosen, places, points, thinned
 from app.charts.words import day, listed, named, number
 
 HEIGHT = 200
@@ -89,7 +89,7 @@ def _evidence(log10_e: float) -> str:
 
 def subject(result: Mapping[str, Any]) -> EvidenceOverTime | None:
     """What there is to draw of a report's dict: nothing before two days are told."""
-    told = thinned([point for point in points(result) if point["log10_e"] is not None])
+    told = chosen([point for point in points(result) if point["log10_e"] is not None], 1)
     if len(told) < 2:
         return None
     return EvidenceOverTime(

@@ -95,7 +95,7 @@ class Flow:
             sheet.text(left + wide / 2, down + 8, head, "center", SOFT)
         down += 24
         for line in self.lines:
-            name = sheet.canvas.limited(line.variant.key, 0.8 if narrow else 0.23)
+            name = sheet.canvas.limited(line.variant.key, (0.95 if narrow else 0.23) * sheet.canvas.width)
             sheet.text(0, down + (8 if narrow else BOX / 2), name, "left", INK, bold=True)
             down += 20 if narrow else 0
             for k, (left, units) in enumerate(zip(lefts, (line.assigned, line.shown, line.counted), strict=True)):

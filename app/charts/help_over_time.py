@@ -8,16 +8,17 @@ from typing import Any
 
 import altair as alt
 
-from app.charts.house import Canvas, Chart, Room, colours, dashes, finished, shapes, texts, values
+from app.charts.house import PAPER, SERIES, Canvas, Chart, Room, colours, dashes, finished, shapes, texts, values
 from app.charts.kinds import Table
-from app.charts.panels import Layers, Panel, Place, arranged
-from app.charts.series import ROWS, Variant, axis, places, points, thinned, variants
+from app.charts.panels import Layers, Panel, arranged, columns
+from app.charts.series import ROWS, Variant, axis, chosen, places, points, thinned, variants
 from app.charts.words import DID, day, named, number
 
 TOGETHER = 6  # lines in one drawing; more get one each
 HEIGHT, LINE = 240, 17
+NAMES = {True: 126, False: 190}  # pixels beside the lines, on a narrow canvas and on a wide one
 UNEVEN = 1.1
-SHORT = "datum.value < 10000 ? format(datum.value, ',d') : format(datum.value, '~s')"
+SHORT = "datum.value < 1000 ? format(datum.value, ',d') : format(datum.value, '~s')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,13 @@ class HelpOverTime:
         role = self.variants[k].role
         return [{"at": at, "role": role, "sum": s[k]} for at, s in zip(places(self.periods), self.sums, strict=True)]
 
+    def _beside(self, k: int, control: int) -> list[dict[str, Any]]:
+        both = zip(self._rows(k), self._rows(control), strict=True)
+        return [own | {"beside": other["sum"]} for own, other in both]
+
     def _together(self, canvas: Canvas, top: float) -> Chart:
         """All lines in one drawing, each with its name at its end."""
-        room = Room(left=48, right=118 if canvas.narrow else 190)
+        room = Room(left=48, right=NAMES[canvas.narrow])
         scale, y_axis = alt.Scale(domain=[0, top], nice=False), alt.Axis(title=None, tickCount=5, format=",d")
         y = alt.Y("sum:Q", scale=scale, axis=y_axis)
         every = [self._rows(k) for k in range(len(self.variants))]
@@ -77,7 +82,7 @@ class HelpOverTime:
         names = texts(alt.Chart(values(self._names(canvas, top))))
         layers = [
             base.mark_line(strokeWidth=2).encode(strokeDash=dashes()),
-            marked.mark_point(filled=True, size=60, opacity=1),
+            marked.mark_point(filled=True, size=80, opacity=1, stroke=PAPER, strokeWidth=1),
             names.encode(x=right, y=alt.Y("place:Q", scale=scale, axis=y_axis), text="name:N"),
         ]
         return finished(alt.layer(*layers), canvas, room, HEIGHT, f"people who {self.did}, so far")
@@ -91,35 +96,39 @@ class HelpOverTime:
             heights.append(max(self.sums[-1][k], heights[-1] + step) if heights else self.sums[-1][k])
         for at in range(len(heights) - 1, -1, -1):
             heights[at] = min(heights[at], top if at == len(heights) - 1 else heights[at + 1] - step)
-        share = 0.2 if canvas.narrow else 0.18
+        told = [(self.variants[k].key, number(self.sums[-1][k])) for k in order]
+        left = [NAMES[canvas.narrow] - 20 - 8 * len(sum_) for _, sum_ in told]
         return [
-            {"place": height, "name": f"{canvas.limited(self.variants[k].key, share)} {number(self.sums[-1][k])}"}
-            for k, height in zip(order, heights, strict=True)
+            {"place": height, "name": f"{canvas.limited(name, pixels)} {sum_}"}
+            for (name, sum_), pixels, height in zip(told, left, heights, strict=True)
         ]
 
     def _apart(self, canvas: Canvas, top: float) -> Chart:
         """A drawing for each message, with the present message's line in all of them."""
         control = next((k for k, variant in enumerate(self.variants) if variant.is_control), 0)
-        beside = [row | {"role": 0} for row in self._rows(control)]
         panels = [
-            Panel(v.key, number(self.sums[-1][k]), [*self._rows(k), *beside])
+            Panel(v.role, v.key, number(self.sums[-1][k]), self._beside(k, control))
             for k, v in enumerate(self.variants) if k != control
         ]  # fmt: skip
+        scale, y_axis = alt.Scale(domain=[0, top], nice=False), alt.Axis(title=None, tickCount=3, labelExpr=SHORT)
 
-        def draw(data: alt.Data, place: Place) -> Layers:
-            y_axis = alt.Axis(title=None, tickCount=3, labelExpr=SHORT, labels=place.first)
-            y = alt.Y("sum:Q", scale=alt.Scale(domain=[0, top], nice=False), axis=y_axis)
-            base = alt.Chart(data).encode(x=axis(self.periods, canvas, panels=place.columns), y=y, color=colours())
-            beside = base.transform_filter("datum.role == 0").mark_line(strokeWidth=1.5, strokeDash=[6, 4])
-            return beside, base.transform_filter("datum.role > 0").mark_line(strokeWidth=2.5)
+        def draw(base: alt.Chart) -> Layers:
+            timed = base.encode(x=axis(self.periods, canvas, panels=columns(len(panels), canvas)))
+            own, beside = (alt.Y(f"{name}:Q", scale=scale, axis=y_axis) for name in ("sum", "beside"))
+            return (
+                timed.mark_line(strokeWidth=1.5, strokeDash=[6, 4], color=SERIES[0]).encode(y=beside),
+                timed.mark_line(strokeWidth=2.5).encode(y=own, color=colours()),
+            )
 
-        above = f"people who {self.did}, so far; broken: {canvas.limited(self.variants[control].key, 0.3)}"
+        above = (
+            f"people who {self.did}, so far; broken: {canvas.limited(self.variants[control].key, 0.3 * canvas.width)}"
+        )
         return arranged(panels, canvas, above, draw)
 
 
 def subject(result: Mapping[str, Any]) -> HelpOverTime | None:
     """What there is to draw of a report's dict: nothing before two days are told."""
-    told = thinned(points(result))
+    told = chosen(points(result), len(result["arms"]))
     if len(told) < 2:
         return None
     outcome = result.get("primary_outcome", result["outcome"])

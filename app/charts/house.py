@@ -39,10 +39,11 @@ class Canvas:
         """The width of the plot."""
         return self.width - room.left - room.right
 
-    def limited(self, text: str, share: float) -> str:
-        """Cut a label to about this share of the width."""
-        most = int(self.width * share / (self.font * 0.55))
-        return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    def limited(self, text: str, pixels: float) -> str:
+        """Cut a name to about this width. One that reads from the right is kept apart from what stands beside it."""
+        most = int(pixels / (self.font * 0.6))
+        cut = text if len(text) <= most else text[: most - 1].rstrip() + "…"
+        return cut if cut.isascii() else f"\u2068{cut}\u2069"
 
 
 WIDE, NARROW = Canvas(720, 13), Canvas(358, 13)
@@ -89,7 +90,7 @@ def finished(chart: Any, canvas: Canvas, room: Room, height: int, above: str = "
     height  of the plot or plots, without the room about it
     """
     whole = {"width": canvas.width, "height": height + room.top + room.bottom}
-    sizes = {} if isinstance(chart, alt.ConcatChart) else {"width": canvas.across(room), "height": height}
+    sizes = {} if isinstance(chart, alt.FacetChart) else {"width": canvas.across(room), "height": height}
     quiet: dict[str, Any] = {"domainColor": GRID, "tickColor": GRID, "gridColor": GRID, "titleFontWeight": "normal"}
     text = {"labelFontSize": canvas.font, "titleFontSize": canvas.font, "labelColor": SOFT, "titleColor": SOFT}
     title = alt.TitleParams(
@@ -99,7 +100,7 @@ def finished(chart: Any, canvas: Canvas, room: Room, height: int, above: str = "
         chart.properties(**sizes, title=title, autosize="none", padding=room._asdict(), usermeta=whole)
         .configure(aria=False, background="transparent", font="sans-serif")
         .configure_view(stroke=None)
-        .configure_axis(**quiet, **text, labelOverlap="greedy")
+        .configure_axis(**quiet, **text, labelOverlap="greedy", labelSeparation=8)
         .configure_text(fontSize=canvas.font, color=INK)
     )
     return made

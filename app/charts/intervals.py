@@ -91,7 +91,7 @@ class Intervals:
         ends = [10_000 * end for row in self.rows for end in row.ends]
         room = 0.04 * (max(ends) - min(ends) or max(ends) or 1)
         scale = alt.Scale(domain=[max(0.0, min(ends) - room), max(ends) + room], nice=False)
-        axis = alt.Axis(title=None, tickCount=5 if canvas.narrow else 8, orient="top")
+        axis = alt.Axis(title=None, tickCount=4 if canvas.narrow else 6, orient="top")
         base = alt.Chart(values([_datum(row, canvas) for row in self.rows])).encode(
             y=alt.Y("row:N", sort=None, axis=None, scale=alt.Scale(paddingOuter=0.1))
         )
@@ -111,7 +111,7 @@ class Intervals:
 
 
 def _datum(row: Row, canvas: Canvas) -> dict[str, Any]:
-    label = canvas.limited(row.variant.key, 0.5 if canvas.narrow else 0.24)
+    label = canvas.limited(row.variant.key, 130 if canvas.narrow else _room(canvas).left - 16)
     found = {"row": row.variant.key, "rate": 10_000 * row.rate, "role": row.variant.role, "figures": row.figures}
     found["label"] = label
     for name, ends in (("always", row.always), ("once", row.once)):

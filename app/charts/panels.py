@@ -9,25 +9,19 @@ import altair as alt
 
 from app.charts.house import Canvas, Chart, Room, finished, texts, values
 
-GAP, HEAD, FOOT, LEFT = 22, 44, 22, 34
+GAP, HEAD, FOOT, LEFT = 38, 44, 22, 34  # pixels: between panels, for the name above, for days below, for the scale
 HEIGHT = 110
 
 Layers = Sequence[alt.Chart]
 
 
 class Panel(NamedTuple):
-    """One of the drawings: two lines of text above it, and its rows."""
+    """One of the drawings: the variant's role, two lines of text above it, and what is drawn."""
 
+    role: int
     name: str
     told: str
     rows: list[dict[str, Any]]
-
-
-class Place(NamedTuple):
-    """Where a panel stands: whether it is the first of its row, and how many stand beside one another."""
-
-    first: bool
-    columns: int
 
 
 def columns(number: int, canvas: Canvas) -> int:
@@ -37,24 +31,34 @@ def columns(number: int, canvas: Canvas) -> int:
     return min(number, 2) if number in (1, 2, 4) else 3
 
 
-def arranged(panels: Sequence[Panel], canvas: Canvas, above: str, draw: Callable[[alt.Data, Place], Layers]) -> Chart:
-    """Draw the panels in rows, all of one size."""
+def arranged(panels: Sequence[Panel], canvas: Canvas, above: str, draw: Callable[[alt.Chart], Layers]) -> Chart:
+    """Draw the panels in rows, all of one size. `draw` gets a chart without data and returns its layers."""
     wide = columns(len(panels), canvas)
     width = (canvas.width - LEFT - 12 - GAP * (wide - 1)) // wide
-    drawn = []
-    for at, panel in enumerate(panels):
-        place = Place(at % wide == 0, wide)
-        layers = alt.layer(*draw(values(panel.rows), place), *_titles(panel, canvas, wide))
-        drawn.append(layers.properties(width=width, height=HEIGHT))
-    between = {"row": HEAD + FOOT, "column": GAP}
+    rows = [row | {"role": panel.role} for panel in panels for row in _titled(panel, canvas, width)]
+    layers = alt.layer(*draw(alt.Chart()), *_titles(), data=values(rows)).properties(width=width, height=HEIGHT)
+    facets = layers.facet(
+        facet=alt.Facet("role:O", header=alt.Header(labels=False, title=None)),
+        columns=wide,
+        spacing={"row": HEAD + FOOT, "column": GAP},
+        bounds="flush",
+    ).resolve_axis(x="independent", y="independent")
     height = -(-len(panels) // wide) * (HEIGHT + HEAD + FOOT) - HEAD - FOOT
-    room = Room(LEFT, 12, 26 + HEAD, FOOT)
-    return finished(alt.concat(*drawn, columns=wide, spacing=between, bounds="flush"), canvas, room, height, above)
+    return finished(facets, canvas, Room(LEFT, 12, 26 + HEAD, FOOT), height, above)
 
 
-def _titles(panel: Panel, canvas: Canvas, columns: int) -> Iterator[alt.Chart]:
-    """The name and what is told, as texts of fixed places: a title would stand where the labels of axes leave it."""
-    for text, up, bold in ((canvas.limited(panel.name, 0.9 / columns), -28, True), (panel.told, -11, False)):
-        yield texts(alt.Chart(values([{"text": text}])), bold=bold).encode(
-            x=alt.value(0), y=alt.value(up), text="text:N"
-        )
+def once(base: alt.Chart) -> alt.Chart:
+    """Return a chart of one row of each panel, for what is drawn once."""
+    made: alt.Chart = base.transform_filter("isValid(datum.name)")
+    return made
+
+
+def _titled(panel: Panel, canvas: Canvas, width: int) -> Iterator[dict[str, Any]]:
+    yield {"name": canvas.limited(panel.name, width), "told": panel.told}
+    yield from panel.rows
+
+
+def _titles() -> Iterator[alt.Chart]:
+    """The name and what is told, as texts of fixed places: a header would stand where the labels of axes leave it."""
+    for field, up, bold in (("name:N", -28, True), ("told:N", -11, False)):
+        yield texts(once(alt.Chart()), bold=bold).encode(x=alt.value(0), y=alt.value(up), text=field)

@@ -9,10 +9,10 @@ from typing import Any
 
 import altair as alt
 
-from app.charts.house import SOFT, Canvas, Chart, colours, values
+from app.charts.house import SOFT, Canvas, Chart, colours
 from app.charts.kinds import Table
-from app.charts.panels import Layers, Panel, Place, arranged
-from app.charts.series import ROWS, Variant, axis, places, points, thinned, variants
+from app.charts.panels import Layers, Panel, arranged, columns, once
+from app.charts.series import ROWS, Variant, axis, chosen, places, points, thinned, variants
 from app.charts.words import between, day, named, times
 
 Band = tuple[float, float | None, float | None]
@@ -36,8 +36,8 @@ class RatioOverTime:
     @property
     def description(self) -> str:
         last = sorted(zip(self.variants, self.bands[-1], strict=True), key=lambda pair: -_middle(pair[1]))
-        chosen = last if len(last) < 5 else (last[0], last[-1])
-        told = "; ".join(f"{named(variant.key)} {_told(band)}" for variant, band in chosen)
+        these = last if len(last) < 5 else (last[0], last[-1])
+        told = "; ".join(f"{named(variant.key)} {_told(band)}" for variant, band in these)
         rest = "" if len(last) < 5 else f" Of {len(last)} messages these are the highest and the lowest."
         return (
             f"Compared with the present message {named(self.control)}, on {day(self.periods[-1])}: {told}.{rest} "
@@ -53,17 +53,31 @@ class RatioOverTime:
     def chart(self, canvas: Canvas) -> Chart:
         at, domain = places(self.periods), self._domain()
         panels = [
-            Panel(v.key, _told(self.bands[-1][k]), self._rows(k, v, at, domain)) for k, v in enumerate(self.variants)
+            Panel(v.role, v.key, _told(self.bands[-1][k]), self._rows(k, at, domain))
+            for k, v in enumerate(self.variants)
         ]
-        return arranged(
-            panels, canvas, "times the present message (the broken line, 1)", _Draw(self.periods, domain, canvas)
+        some = (0.5, 0.7, 1, 1.4, 2) if domain[1] < 3 else (0.1, 0.25, 0.5, 1, 2, 4, 10)
+        ticks = [tick for tick in some if domain[0] <= tick <= domain[1]]
+        scale, y_axis = (
+            alt.Scale(type="log", domain=list(domain), nice=False),
+            alt.Axis(title=None, values=ticks, format="~g"),
         )
 
-    def _rows(self, k: int, variant: Variant, at: list[Any], domain: tuple[float, float]) -> list[dict[str, Any]]:
+        def draw(base: alt.Chart) -> Layers:
+            timed = base.encode(x=axis(self.periods, canvas, panels=columns(len(panels), canvas)), color=colours())
+            low, ratio, high = (alt.Y(f"{name}:Q", scale=scale, axis=y_axis) for name in ("low", "ratio", "high"))
+            band = timed.mark_area(opacity=0.2, clip=True).encode(y=low, y2="high:Q")
+            ends = [timed.mark_line(strokeWidth=1, clip=True).encode(y=end) for end in (low, high)]
+            one = once(base).mark_rule(strokeDash=[6, 4], color=SOFT).encode(y=alt.YDatum(1, scale=scale, axis=y_axis))
+            return band, *ends, one, timed.mark_line(strokeWidth=2.5, clip=True).encode(y=ratio)
+
+        return arranged(panels, canvas, "times the present message (the broken line, 1)", draw)
+
+    def _rows(self, k: int, at: list[Any], domain: tuple[float, float]) -> list[dict[str, Any]]:
         low, high = domain
         return [
             {
-                "at": where, "role": variant.role, "low": max(band[0], low), "ratio": band[1],
+                "at": where, "low": max(band[0], low), "ratio": band[1],
                 "high": high if band[2] is None else min(band[2], high),
             }
             for where, bands in zip(at, self.bands, strict=True)
@@ -92,30 +106,6 @@ def _told(band: Band | None) -> str:
     return f"{times(band[1])} ({between(band[0], band[2])})" if band[1] is not None else between(band[0], band[2])
 
 
-@dataclass(frozen=True, slots=True)
-class _Draw:
-    periods: tuple[str, ...]
-    domain: tuple[float, float]
-    canvas: Canvas
-
-    def __call__(self, data: alt.Data, place: Place) -> Layers:
-        some = (0.5, 0.7, 1, 1.4, 2) if self.domain[1] < 3 else (0.1, 0.25, 0.5, 1, 2, 4, 10)
-        ticks = [tick for tick in some if self.domain[0] <= tick <= self.domain[1]]
-        scale = alt.Scale(type="log", domain=list(self.domain), nice=False)
-        y_axis = alt.Axis(title=None, values=ticks, format="~g", labels=place.first)
-        base = alt.Chart(data).encode(x=axis(self.periods, self.canvas, panels=place.columns))
-        low, ratio, high = (alt.Y(f"{name}:Q", scale=scale, axis=y_axis) for name in ("low", "ratio", "high"))
-        band = base.mark_area(opacity=0.2, clip=True).encode(y=low, y2="high:Q", color=colours())
-        ends = [base.mark_line(strokeWidth=1, clip=True).encode(y=end, color=colours()) for end in (low, high)]
-        middle = base.mark_line(strokeWidth=2.5, clip=True).encode(y=ratio, color=colours())
-        one = (
-            alt.Chart(values([{"one": 1}]))
-            .mark_rule(strokeDash=[6, 4], color=SOFT)
-            .encode(y=alt.Y("one:Q", scale=scale, axis=y_axis))
-        )
-        return band, *ends, one, middle
-
-
 def subject(result: Mapping[str, Any]) -> RatioOverTime | None:
     """What there is to draw of a report's dict: nothing before two days have a band."""
     known = variants(result)
@@ -127,9 +117,9 @@ def subject(result: Mapping[str, Any]) -> RatioOverTime | None:
     ]
     if len(told) < 2:
         return None
-    chosen = thinned(told)
+    some = chosen(told, len(at))
     return RatioOverTime(
-        result["control"], tuple(known[k] for k in at), tuple(p for p, _ in chosen), tuple(b for _, b in chosen)
+        result["control"], tuple(known[k] for k in at), tuple(p for p, _ in some), tuple(b for _, b in some)
     )
 
 

@@ -11,7 +11,8 @@ import altair as alt
 from app.charts.house import Canvas
 from app.charts.words import dated
 
-MOST = 60  # points of a line
+MOST = 60  # points of a line; where there are many lines, two thirds
+MANY = 6
 ROWS = 12  # of a table
 Item = TypeVar("Item")
 
@@ -41,7 +42,12 @@ def points(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list({point["period"]: point for point in result["path"]}.values())
 
 
-def thinned(items: Sequence[Item], most: int = MOST) -> tuple[Item, ...]:
+def chosen(told: Sequence[Item], lines: int) -> tuple[Item, ...]:
+    """The points that so many lines are drawn with."""
+    return thinned(told, MOST if lines <= MANY else 2 * MOST // 3)
+
+
+def thinned(items: Sequence[Item], most: int) -> tuple[Item, ...]:
     """At most so many items, evenly chosen, the first and the last among them."""
     if len(items) <= most:
         return tuple(items)
