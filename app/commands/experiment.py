@@ -11,7 +11,7 @@ import click
 from app.commands.common import AS, JSON, WHY, document_at, echo_json, now, opened
 from app.research.summary import summary
 from app.settings import Settings
-from experiments import approval, desk, spec
+from experiments import approval, decision, desk, spec
 from experiments.directory import load_help
 from experiments.errors import InvalidInput
 from experiments.lifecycle import Actor
@@ -170,3 +170,12 @@ _transition(
     click.option("--adopt", default=None, metavar="VARIANT", help="make this text the surface's fallback"),
 )
 _transition("archive", "Put a concluded experiment away.")
+_transition(
+    "propose",
+    "Propose a decision about a stopped version; --why says what convinced you.",
+    click.option("--decision", "choice", type=click.Choice(decision.CHOICES), required=True),
+    click.option("--variant", default=None, help="whose text to adopt"),
+)
+_transition("withdraw", "Take a proposed decision back.")
+_transition("confirm", "Confirm the decision that somebody else proposed, and conclude by it.")
+_transition("unadopt", "Take an adopted text back; its surfaces show again what they showed before.")
