@@ -78,8 +78,7 @@ def token():
     made = hashlib.sha256(request.form.get("code_verifier", "").encode()).digest()
     challenge = base64.urlsafe_b64encode(made).rstrip(b"=").decode()
     by = request.authorization
-    is_client = by is not None and (by.username, by.password) == (CLIENT, SECRET.replace(" ", "+"))
-    is_client = is_client or (by is not None and (by.username, by.password) == (CLIENT, SECRET))
+    is_client = by is not None and (by.username, by.password) == (CLIENT, SECRET)
     if asked is None or challenge != asked["code_challenge"] or not is_client:
         return jsonify(error="invalid_grant"), 400
     if asked["redirect_uri"] != request.form.get("redirect_uri"):
