@@ -4,10 +4,10 @@
 `read(fields_of(document)).document == spec.parse(document).document()`.
 """
 
+from experiments.forms.carrying import carries
 from experiments.forms.changing import changed, padded
-from experiments.forms.comparing import Difference, carries, differences
 from experiments.forms.filling import fields_of
 from experiments.forms.reading import Form, read, rows
 from experiments.forms.shape import Fields
 
-__all__ = ["Difference", "Fields", "Form", "carries", "changed", "differences", "fields_of", "padded", "read", "rows"]
+__all__ = ["Fields", "Form", "carries", "changed", "fields_of", "padded", "read", "rows"]

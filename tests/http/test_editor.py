@@ -333,7 +333,8 @@ def test_a_stale_form_overwrites_nothing_and_shows_both(empty, get, post):
     assert (back.value("title"), back.value("question")) == ("Mine", "Whose?")
     shown = back.html.split('id="stale"')[1].split("</table>")[0]
     assert "Bo saved it" in shown
-    assert {"Theirs", "Mine", "Whose?"} <= {cell.split("<")[0] for cell in shown.split('dir="auto">')}
+    told = [cell.split("</span>")[0] for cell in shown.split('class="both"')[1:]]
+    assert [cell.rpartition(">")[2] for cell in told] == ["Theirs", "Mine", DOCUMENT.get("question", "–"), "Whose?"]
     again = post("/experiments/four-lines/edit", back.sent("save"), 409)
     post("/experiments/four-lines/edit", again.sent("over"), 303)
     assert (stored(empty).title, stored(empty).question) == ("Mine", "Whose?")

@@ -20,8 +20,8 @@ from app.research.editor.preview import previews
 from app.research.editor.words import about
 from app.research.editor.work import Rules, Source, Work, begin, go_on
 from app.staff import needs, person, sees
-from experiments import desk, forms
-from experiments.directory import LIBRARY
+from experiments import desk, diffing, forms
+from experiments.directory import LIBRARY, direction
 from experiments.errors import NotFound, Refused, Stale
 from experiments.forms.size import PER_DAY
 from experiments.lifecycle import Actor
@@ -224,9 +224,16 @@ def _status(work: Work) -> int:
 
 def _page(work: Work, page: Page, status: int = 200) -> Response:
     theirs = page.stale.latest if page.stale else None
-    differences = forms.differences(theirs.definition.document(), work.document) if theirs else []
+    diff = diffing.between(theirs.definition, work.definition) if theirs and work.definition else None
     return _made(
-        "edit.html", status, editing=page, theirs=theirs, differences=differences, **_around(work, shows=page.has_tried)
+        "edit.html",
+        status,
+        editing=page,
+        theirs=theirs,
+        diff=diff,
+        direction=direction,
+        me=person().name,
+        **_around(work, shows=page.has_tried),
     )
 
 

@@ -103,7 +103,7 @@ ABOUT: dict[str, About] = {
     **{f"outcomes-primary-{name}": about for name, about in _OUTCOME.items()},
     **{f"outcomes-secondary-#-{name}": about for name, about in _OUTCOME.items()},
     **{f"outcomes-guardrails-#-{name}": about for name, about in _OUTCOME.items()},
-    "outcomes-guardrails-#-better": About(_("Which way is better?"), _("The other way is the one that must not happen.")),
+    "outcomes-guardrails-#-better": About(_("Which way is better?"), _("The other way must not happen.")),
     "outcomes-guardrails-#-margin": About(
         _("How much worse is tolerated"), _("As a ratio: 1.1 is a tenth more. It is shown beside the result.")
     ),

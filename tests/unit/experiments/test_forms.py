@@ -28,7 +28,9 @@ keys = st.from_regex(r"[a-z0-9-]{3,12}", fullmatch=True)
 tags = st.sampled_from(["en", "es", "ar", "pt-BR", "zh-Hant", "de", "no", "he"])
 texts = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t"), min_size=1, max_size=60)
 sentences = texts.filter(str.strip)
-awkward = st.sampled_from(["no", "1e3", "2027-12-31", "12", " x", "x ", "a: b", "- a", "~", "\n", "a\n\n b", "#", "ى ١٢"])
+awkward = st.sampled_from(
+    ["no", "1e3", "2027-12-31", "12", " x", "x ", "a: b", "- a", "~", "\n", "a\n\n b", "#", "ى ١٢"]
+)
 words = st.one_of(texts, awkward)
 rates = st.floats(1e-6, 0.5, exclude_min=True)
 ratios = st.floats(1.01, 5)
@@ -302,18 +304,3 @@ def test_there_is_always_an_empty_row_to_write_in():
     assert {fields["hypotheses-0"], fields["exclusions-0"], fields["help-0"]} == {""}
     assert forms.padded(fields) == fields
     assert forms.padded(fields | {"help-0": "childline"})["help-1"] == ""
-
-
-def test_differences_are_told_by_place():
-    one = spec.parse(library("four-lines.yml")).document()
-    other = copy.deepcopy(one)
-    other["variants"][1]["messages"]["en"]["title"] = "Another"
-    other["plan"]["alpha"] = 0.1
-    other["help"].append("x")
-    told = {found.place: (found.one, found.other) for found in forms.differences(one, other)}
-    assert told == {
-        "variants › law › messages › en › title": (one["variants"][1]["messages"]["en"]["title"], "Another"),
-        "plan › alpha": (None, "0.1"),
-        "help": (", ".join(one["help"]), ", ".join(other["help"])),
-    }
-    assert forms.differences(one, one) == []
