@@ -115,6 +115,8 @@ def _sure(result: Result, words: Words) -> Answer:
         return _said(SURE[status], words, n=f"{100 * result['alpha']:g}")
     if status == "stopped-for-safety":
         return _sure_of_harm(result, words)
+    if not result["sealed_days"]:
+        return _said((mark("Not yet."), mark("No day is closed yet.")), words)
     short = words.say("Not yet.") if status == "collecting" else words.say("Sure.")
     if found is None or status == "collecting":
         return Answer(short, strength(result, words) or sentences.guarantee(result, words))

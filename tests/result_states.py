@@ -80,6 +80,8 @@ def play(runtime: Runtime, name: str, now: int) -> str:
     """Take an experiment to the named state as of `now`; return its key."""
     state = STATES[name]
     document = document_of(name, state)
+    known = runtime.directory.by_key
+    document["help"] = [key for key in document["help"] if key in known] or list(known)
     begin = now - (state.days + 1) * DAY if name != "nothing-sealed" else now - 3600
     if name == "concluded":
         begin -= 3 * DAY

@@ -1,26 +1,16 @@
-"""How the pages of a result write numbers, languages and sentences, in the reader's language."""
+"""How the pages of a result write numbers and languages, in the reader's language."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from babel import Locale, UnknownLocaleError
-from flask_babel import get_domain, get_locale, gettext
+from flask_babel import get_locale
 
-from app.language import day, decimal
-from experiments.words import Words
+from app.language import decimal
 
 ABSENT = "–"
 LARGEST = 15  # as a power of ten: larger numbers are written as a power
-
-
-def words() -> Words:
-    """What the sentences of the domain are written with."""
-    return Words(translate=gettext, choose=_chosen, decimal=decimal, date=day)
-
-
-def _chosen(one: str, more: str, number: int) -> str:
-    return str(get_domain().get_translations().ungettext(one, more, number))
 
 
 def per_10000(rate: float | None) -> str:

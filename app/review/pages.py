@@ -1,4 +1,4 @@
-"""Pages for staff: all experiments, one experiment's result, and the technical view of it. Nothing is computed here."""
+"""Pages for staff: one experiment's result, and the technical view of it. Nothing is computed here."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, make_response, render_template, request
-from flask_babel import get_locale, lazy_gettext
+from flask_babel import get_locale
 from werkzeug.wrappers import Response
 
 from app.access import require_own_host
 from app.context import context
 from app.review import formatting, pictures, presenting, technical
 from app.review.results import asked, found, last_good
-from app.staff import ROLES, needs, person, sees
-from app.staff.navigation import served
+from app.staff import ROLES, needs, person
+from app.staff.tabs import tabs
+from app.staff.wording import words
 from experiments import looking
 from experiments.errors import StoreUnavailable
 from experiments.results import Result
@@ -23,22 +24,6 @@ blueprint = Blueprint("pages", __name__)
 blueprint.before_request(require_own_host)
 for write in (formatting.per_10000, formatting.language_name):
     blueprint.add_app_template_filter(write)
-
-LINKS = (
-    ("/experiments/<key>", lazy_gettext("Result")),
-    ("/experiments/<key>/plan", lazy_gettext("Plan and log")),
-    ("/experiments/<key>/protocol", lazy_gettext("Protocol")),
-    ("/experiments/<key>/decide", lazy_gettext("Decide")),
-    ("/experiments/<key>/publication", lazy_gettext("Publication")),
-    ("/experiments/<key>/technical", lazy_gettext("For researchers")),
-)
-
-
-@blueprint.get("/")
-@needs(*ROLES)
-def home() -> str:
-    seen = [one for one in context().runtime.store.documents.experiments() if sees(one.key)]
-    return render_template("review/home.html", experiments=seen)
 
 
 @blueprint.get("/experiments/<key>")
@@ -49,7 +34,7 @@ def experiment(key: str) -> Response:
     if is_live:
         _note(result)
     told = result.to_dict()
-    page = presenting.page(told, formatting.words(), str(get_locale()))
+    page = presenting.page(told, words(), str(get_locale()))
     return _page("review/results.html", told, is_live, pictures=pictures.of(told), **page)
 
 
@@ -95,9 +80,7 @@ def _note(result: Result) -> None:
 
 
 def _links(key: str) -> list[tuple[str, str, bool]]:
-    """The experiment's other pages, as far as they are served here: address, name, whether one is there now."""
-    there = served()
-    version = asked(key)[1]
-    query = f"?version={version}" if version is not None else ""
-    ways = [(rule.replace("<key>", key), label) for rule, label in LINKS if rule in there]
-    return [(path + query, str(label), path == request.path) for path, label in ways]
+    """The experiment's pages; the others are asked for the same version."""
+    _, version = asked(key)
+    query = "" if version is None else f"?version={version}"
+    return [(path + query, name, is_here) for path, name, is_here in tabs(key)]

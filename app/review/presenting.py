@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
+from app.staff.wording import STATES
 from experiments import answers, sentences
 from experiments.directory import direction
 from experiments.words import Words
@@ -33,16 +34,6 @@ TIERS = {
     "reported": lazy_gettext("reported by the browser"),
     "attested": lazy_gettext("reported by the partner’s server"),
     "confirmed": lazy_gettext("confirmed by the help provider"),
-}
-STATES = {
-    "draft": lazy_gettext("draft"),
-    "in_review": lazy_gettext("in review"),
-    "approved": lazy_gettext("approved"),
-    "running": lazy_gettext("running"),
-    "suspended": lazy_gettext("suspended"),
-    "stopped": lazy_gettext("stopped"),
-    "concluded": lazy_gettext("concluded"),
-    "archived": lazy_gettext("archived"),
 }
 TONES = {
     "winner": "winner", "winner-on-clicks": "winner", "practically-equal": "winner", "blocked": "blocked",

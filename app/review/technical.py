@@ -9,7 +9,8 @@ from flask_babel import gettext as _
 
 from app.language import day, moment
 from app.review.formatting import ABSENT, figure, odds, power, span
-from app.review.presenting import STATES, label
+from app.review.presenting import label
+from app.staff.wording import STATES
 
 Result = Mapping[str, Any]
 PER = 10_000

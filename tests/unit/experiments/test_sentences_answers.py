@@ -17,7 +17,7 @@ def result(status: str, **fields: Any) -> dict[str, Any]:
     return {
         "status": status, "status_arms": ["help"], "primary_outcome": "help_sought", "control": "present",
         "alpha": 0.05, "design": "sequential", "looks": [], "evidence": EVIDENCE, "guardrails": [], "state": "running",
-        "started": "2026-11-01T00:00:00Z", "adopted": None,
+        "started": "2026-11-01T00:00:00Z", "adopted": None, "sealed_days": 9,
     } | fields  # fmt: skip
 
 
@@ -53,6 +53,10 @@ def test_who_wins_is_named_and_how_sure_is_a_number_of_experiments():
 def test_evidence_that_was_enough_once_stays_enough():
     weaker = EVIDENCE | {"log10_e": 0.9}
     assert "at most 1 of 19 experiments" in answers.answers(result("winner", evidence=weaker)).sure.more
+
+
+def test_before_the_first_closed_day_nothing_is_promised():
+    assert answers.answers(result("collecting", evidence=None, sealed_days=0)).sure.more == "No day is closed yet."
 
 
 def test_a_decision_is_told_instead_of_advice():
