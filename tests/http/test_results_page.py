@@ -7,10 +7,12 @@ from html import unescape
 
 import pytest
 
+from app import create_app
 from app.language import number
+from app.settings import Settings
 from experiments.model import DAY
 from tests import result_states
-from tests.http.conftest import NOON
+from tests.http.conftest import NOON, Clock, Service
 
 SAYS = {
     "not-started": ("This experiment has not started yet.", "Not yet."),
@@ -225,3 +227,44 @@ def test_pictures_stand_with_their_figures(empty, played):
     page = empty.get(played("winner")).text
     assert page.count("<figure") == page.count("The figures of this picture") == 5
     assert "<figure" not in empty.get(played("nothing-sealed")).text
+
+
+class TestWithoutTheLedger:
+    """What people see while it does not answer."""
+
+    @pytest.fixture
+    def outage(self, start_server, open_store, volatile_server, files, tmp_path):
+        """A service with an experiment that has a winner, on a ledger of its own; its path; and the ledger."""
+        server = start_server()
+        store = open_store(server.url, volatile_server.url, budget=0.5)
+        clock = Clock()
+        own = {**files, "SIGNPOST_SPOOL": str(tmp_path / "spool")}
+        service = Service(create_app(Settings.read(own), store=store, clock=clock), clock, server.client())
+        key = result_states.play(service.runtime, "winner", NOON)
+        service.runtime.refresh(NOON)
+        return service, f"/experiments/{key}", server
+
+    def test_the_last_good_figures_are_shown_with_their_time(self, outage):
+        service, path, server = outage
+        before = service.get(path)
+        service.clock.now += 600
+        server.stop()
+        page = service.get(path, headers={"Accept": "text/html"})
+        assert page.status_code == 503
+        said = text(page)
+        assert "Live figures are not available now." in said
+        assert "as it was last read, 24 Nov 2026, 12:00 UTC" in said
+        assert "Winner: the message “help”." in said
+        assert "Live figures" not in before.text
+        assert service.get(f"{path}/technical", headers={"Accept": "text/html"}).status_code == 503
+        assert service.get(f"/v1{path}/results").status_code == 503, "programs are not given old figures"
+
+    def test_without_any_earlier_figures_a_page_says_what_is_the_case(self, outage):
+        service, path, server = outage
+        service.get("/v1/experiments")
+        server.stop()
+        page = service.get(path, headers={"Accept": "text/html"})
+        assert page.status_code == 503
+        assert page.content_type == "text/html; charset=utf-8"
+        assert "Traceback" not in page.text
+        assert "Winner" not in page.text
