@@ -9,8 +9,10 @@ import altair as alt
 
 from app.charts.house import Canvas, Chart, Room, finished, texts, values
 
-GAP, HEAD, FOOT, LEFT = 38, 44, 22, 34  # pixels: between panels, for the name above, for days below, for the scale
+GAP, HEAD, FOOT = 38, 44, 22  # pixels: between panels, for the name above, for days below
+LEFT, RIGHT = 34, 22
 HEIGHT = 110
+NONE = alt.Header(labelExpr="''", labelFontSize=1, labelPadding=0, title=None)  # without labels it still has them
 
 Layers = Sequence[alt.Chart]
 
@@ -34,17 +36,17 @@ def columns(number: int, canvas: Canvas) -> int:
 def arranged(panels: Sequence[Panel], canvas: Canvas, above: str, draw: Callable[[alt.Chart], Layers]) -> Chart:
     """Draw the panels in rows, all of one size. `draw` gets a chart without data and returns its layers."""
     wide = columns(len(panels), canvas)
-    width = (canvas.width - LEFT - 12 - GAP * (wide - 1)) // wide
+    width = (canvas.width - LEFT - RIGHT - GAP * (wide - 1)) // wide
     rows = [row | {"role": panel.role} for panel in panels for row in _titled(panel, canvas, width)]
     layers = alt.layer(*draw(alt.Chart()), *_titles(), data=values(rows)).properties(width=width, height=HEIGHT)
     facets = layers.facet(
-        facet=alt.Facet("role:O", header=alt.Header(labels=False, title=None)),
+        facet=alt.Facet("role:O", header=NONE),
         columns=wide,
         spacing={"row": HEAD + FOOT, "column": GAP},
         bounds="flush",
     ).resolve_axis(x="independent", y="independent")
     height = -(-len(panels) // wide) * (HEIGHT + HEAD + FOOT) - HEAD - FOOT
-    return finished(facets, canvas, Room(LEFT, 12, 26 + HEAD, FOOT), height, above)
+    return finished(facets, canvas, Room(LEFT, RIGHT, 26 + HEAD, FOOT), height, above)
 
 
 def once(base: alt.Chart) -> alt.Chart:

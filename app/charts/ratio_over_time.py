@@ -21,17 +21,21 @@ LEAST, WIDEST = 1.5, 4.0  # ends of the scale; wider only where a ratio is far f
 
 @dataclass(frozen=True, slots=True)
 class RatioOverTime:
-    """bands: for each period the band of each of the variants, without the control; None: nothing known."""
+    """bands: for each period the band of each of the variants, without the control; None: nothing known.
+
+    lower: whether a lower rate is the better one.
+    """
 
     control: str
     variants: tuple[Variant, ...]
     periods: tuple[str, ...]
     bands: tuple[tuple[Band | None, ...], ...]
+    lower: bool = False
     name: str = "ratio_over_time"
 
     @property
     def title(self) -> str:
-        return "Times better than the present message, day by day"
+        return f"Times {'the' if self.lower else 'better than the'} present message, day by day"
 
     @property
     def description(self) -> str:
@@ -41,7 +45,8 @@ class RatioOverTime:
         rest = "" if len(last) < 5 else f" Of {len(last)} messages these are the highest and the lowest."
         return (
             f"Compared with the present message {named(self.control)}, on {day(self.periods[-1])}: {told}.{rest} "
-            "Each band holds at every moment and narrows as days are counted; above 1 is better than the present one."
+            "Each band holds at every moment and narrows as days are counted; "
+            f"{'below' if self.lower else 'above'} 1 is better than the present one."
         )
 
     @property
@@ -119,7 +124,11 @@ def subject(result: Mapping[str, Any]) -> RatioOverTime | None:
         return None
     some = chosen(told, len(at))
     return RatioOverTime(
-        result["control"], tuple(known[k] for k in at), tuple(p for p, _ in some), tuple(b for _, b in some)
+        result["control"],
+        tuple(known[k] for k in at),
+        tuple(p for p, _ in some),
+        tuple(b for _, b in some),
+        result["better"] == "lower",
     )
 
 
