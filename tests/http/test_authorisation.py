@@ -158,7 +158,7 @@ def test_every_view_of_staff_stands_behind_the_gate(service):
 
 
 def test_a_view_that_declares_nothing_is_closed_to_everybody(make_service):
-    service = make_service()
+    service = make_service(surfaces=("research", "review"))
     app = service.app
     app._got_first_request = False
     app.add_url_rule("/forgotten", "forgotten", forgotten)
