@@ -154,6 +154,11 @@ def told(entry: LogEntry) -> list[tuple[str, str]]:
     return [(str(DETAILS[name]), _value(name, value)) for name, value in found]
 
 
+def sentence(detail: str) -> str:
+    """What the domain says went wrong, as a sentence of its own."""
+    return detail[:1].upper() + detail[1:] + ("" if detail.endswith((".", "?", ")")) else ".")
+
+
 def _value(name: str, value: str) -> str:
     if name == "decision":
         return str(CHOICES.get(value, value))

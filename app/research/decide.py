@@ -73,7 +73,8 @@ def _page(key: str, *, tried: str = "", error: SignpostError | None = None, done
         evidence=evidence.of(key, version), direction=direction,
         is_subject=version is decision.subject(experiment), adopted=decision.adopted(experiment),
         sealed_at=decision.sealed_at(version) if version.stopped else None, at_now=at.now,
-        surfaces=_surfaces(version), tried=tried, error=error, given=request.form if error else {},
+        surfaces=_surfaces(version), tried=tried, error=error,
+        told=acts.sentence(error.detail) if error else "", sentence=acts.sentence, given=request.form if error else {},
         field=(error.pointer or "")[1:] if error else "", done=acts.ABOUT.get(done or ""),
         since=changes_since(at.runtime.store.documents.log(key), error, request.form),
     )  # fmt: skip

@@ -86,6 +86,7 @@ def _page(key: str, *, tried: str = "", error: SignpostError | None = None, done
         about=acts.ABOUT, logged=acts.LOGGED,
         main=acts.MAIN.get(experiment.latest.state),
         log=[(entry, acts.told(entry)) for entry in log], done=acts.ABOUT.get(done or ""), tried=tried, error=error,
+        told=acts.sentence(error.detail) if error else "", sentence=acts.sentence,
         field=(error.pointer or "")[1:] if error else "", given=request.form if error else {},
         since=changes_since(log, error, request.form), approvals=_approvals(experiment.latest),
         closable=possible.closable(experiment.on_surface or experiment.latest), direction=direction, served=served(),

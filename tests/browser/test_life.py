@@ -103,14 +103,14 @@ def test_from_a_file_to_the_end_without_scripts(visit, demo, demo_key):
     assert "your turn" in bob.locator("article", has_text="Trial from-a-file").inner_text()
     bob.locator("article", has_text="Trial from-a-file").get_by_role("link", name="Plan and log").click()
     bob.get_by_role("button", name="Approve the ticked languages").click()
-    assert "at least one locale" in bob.get_by_role("alert").inner_text()
+    assert "Name at least one locale" in bob.get_by_role("alert").inner_text()
     bob.get_by_label("en", exact=True).check()
     bob.get_by_role("button", name="Approve the ticked languages").click()
     assert "Your approval is noted" in bob.get_by_role("status").inner_text()
 
     page.reload()
     page.get_by_role("button", name="Start the experiment").click()
-    assert "tick the box" in page.get_by_role("alert").inner_text()
+    assert "Tick the box" in page.get_by_role("alert").inner_text()
     page.get_by_label("Yes, lock the plan").check()
     page.get_by_role("button", name="Start the experiment").click()
     texts = {variant["messages"]["en"]["title"] for variant in document("x")["variants"]}
@@ -151,7 +151,7 @@ def test_an_act_by_keyboard_alone(visit, runtime):
     tab_to(page, "Close this message for good")
     page.keyboard.press("Enter")
     page.wait_for_selector("#errors")
-    assert "tick the box" in page.locator("#errors").inner_text()
+    assert "Tick the box" in page.locator("#errors").inner_text()
     assert page.evaluate("document.activeElement.id") == "errors", "the errors are read out first"
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

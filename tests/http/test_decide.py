@@ -151,7 +151,7 @@ def refused(service, answer, *words: str, status: int = 409) -> None:
     assert answer.status_code == status, text_of(answer)
     assert 'role="alert"' in answer.text
     for word in words:
-        assert word in text_of(answer)
+        assert word.lower() in text_of(answer).lower()
     assert held(service).latest.state == "stopped"
 
 
