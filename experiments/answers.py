@@ -117,10 +117,12 @@ def _sure(result: Result, words: Words) -> Answer:
         return _sure_of_harm(result, words)
     if not result["sealed_days"]:
         return _said((mark("Not yet."), mark("No day is closed yet.")), words)
-    short = words.say("Not yet.") if status == "collecting" else words.say("Sure.")
-    if found is None or status == "collecting":
-        return Answer(short, strength(result, words) or sentences.guarantee(result, words))
-    return Answer(short, _odds(found, words))
+    if status == "collecting":
+        return Answer(words.say("Not yet."), strength(result, words) or words.say(AT_ITS_SIZE))
+    return Answer(words.say("Sure."), _odds(found, words) if found else sentences.guarantee(result, words))
+
+
+AT_ITS_SIZE = mark("The plan speaks when its size is reached. Figures seen before that decide nothing.")
 
 
 def _sure_of_harm(result: Result, words: Words) -> Answer:

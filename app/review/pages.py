@@ -18,6 +18,7 @@ from app.staff.tabs import tabs
 from app.staff.wording import words
 from experiments import looking
 from experiments.errors import StoreUnavailable
+from experiments.model import ENDED
 from experiments.results import Result
 
 blueprint = Blueprint("pages", __name__)
@@ -35,7 +36,8 @@ def experiment(key: str) -> Response:
         _note(result)
     told = result.to_dict()
     page = presenting.page(told, words(), str(get_locale()))
-    return _page("review/results.html", told, is_live, pictures=pictures.of(told), **page)
+    page |= {"pictures": pictures.of(told), "decide": _decide(told)}
+    return _page("review/results.html", told, is_live, **page)
 
 
 @blueprint.get("/experiments/<key>/technical")
@@ -77,6 +79,12 @@ def _note(result: Result) -> None:
     at = context()
     with suppress(StoreUnavailable):
         looking.note(at.runtime, result.experiment, result.version, person().name, at.now, result.sealed_until)
+
+
+def _decide(result: dict[str, Any]) -> str | None:
+    """Where to decide, once there is something to decide."""
+    is_due = result["status"] in presenting.TONES and result["status"] != "blocked" and result["state"] not in ENDED
+    return next((path for path, _, _ in _links(result["experiment"]) if "/decide" in path), None) if is_due else None
 
 
 def _links(key: str) -> list[tuple[str, str, bool]]:

@@ -100,7 +100,6 @@ def page(result: Result, words: Words, language: str) -> dict[str, Any]:
 
 
 REASONS = {
-    "planned-size-not-reached": lazy_gettext("The plan speaks at its planned size, which is not reached yet."),
     "global-evidence-missing": lazy_gettext("One message is left; that the messages differ at all is not yet shown."),
     "direction-conflict": lazy_gettext("A message works better in one group of people, and worse in another."),
     "guardrail-fails": lazy_gettext("Something that must not get worse looks worse with the message that is ahead."),
@@ -113,7 +112,7 @@ REASONS = {
 def reason(result: Result) -> str | None:
     """Why the status is no more than it is, in plain words; None where the sentences above it say so."""
     found = result["status_reason"]
-    if found is None or found["code"] in ("srm-alarm", "no-sealed-units"):
+    if found is None or found["code"] in ("srm-alarm", "no-sealed-units", "planned-size-not-reached"):
         return None
     if found["code"] == "harm":
         worse = [rail["name"] for rail in result["guardrails"] if any(item["harmed"] for item in rail["safety"])]

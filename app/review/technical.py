@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from app.language import day, moment
 from app.review.formatting import ABSENT, figure, odds, power, span
@@ -64,7 +65,7 @@ def _against_reality(result: Result) -> list[tuple[str, ...]]:
         (_("Ratio to the control"), ", ".join(f"{name} {value}" for name, value in effect.items() if value) or ABSENT,
          ratios or ABSENT),
         (_("Design"), f"{plan['design']}, alpha {plan['alpha']:g}, power {plan['power']:g}", result["design"]),
-        (_("Allocation"), str(plan["allocation"]), _("%(n)s phases", n=len(result["phases"]))),
+        (_("Allocation"), str(plan["allocation"]), ngettext("%(num)s phase", "%(num)s phases", len(result["phases"]))),
         (_("Start"), ABSENT, moment(result["started"]) if result["started"] else _("not yet")),
         (_("Stop"), day(result["expected"]["planned_size"]) if _foreseen(result) else ABSENT,
          moment(result["stopped"]) if result["stopped"] else _("not yet")),
@@ -204,9 +205,13 @@ def _counted(result: Result) -> Iterator[Table]:
         [(name, figure(item["e_value"]), figure(item["chi2"], 4), _text(item["df"]), odds(item["p_value"]))
          for name, item in checks],
     )  # fmt: skip
-    for name, title in (("locales", _("Assigned, by locale")), ("times_shown", _("Shown a first, second, third time"))):
+    apart_by = (
+        ("locales", _("Assigned, by locale"), _("locale")),
+        ("times_shown", _("Shown a first, second, third time"), _("time")),
+    )
+    for name, title, head in apart_by:
         rows = [(item["variant"], item["name"], figure_of_count(item["units"])) for item in result[name]]
-        yield Table(title, "", (_("message"), "", _("units")), rows)
+        yield Table(title, "", (_("message"), head, _("units")), rows)
     apart = [(name, figure_of_count(units)) for name, units in result["apart"].items()]
     yield Table(_("Counted apart, in no message"), "", (_("what"), _("times")), apart)
 
