@@ -513,6 +513,13 @@ def test_settings_that_are_wrong_are_named(environment, named):
         Settings.read(environment)
 
 
+def test_while_there_is_no_account_the_page_says_how_to_make_one(service, ledger, store):
+    told = "signpost user create"
+    assert told not in service.get("/sign-in", by=None).text
+    ledger.clients[0].delete("sp:{control}:accounts")
+    assert told in service.get("/sign-in", by=None).text
+
+
 def test_single_sign_on_that_is_not_set_up_is_not_there(service):
     assert service.get("/sign-in/oidc").status_code == 404
     assert "/sign-in/oidc" not in service.get("/sign-in", by=None).text
