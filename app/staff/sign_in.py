@@ -115,7 +115,8 @@ def _form(error: AccessError | None = None) -> Response:
     wanted = own_path(given.get("next") or request.args.get("next"))
     page = render_template(
         "staff/sign_in.html", error=error, name=given.get("name", ""), wanted=wanted,
-        is_first=not at.runtime.store.accounts.all(), provider=at.settings.oidc_issuer is not None, provider_name=at.settings.oidc_name,
+        is_first=not at.runtime.store.accounts.all(),
+        provider=at.settings.oidc_issuer is not None, provider_name=at.settings.oidc_name,
     )  # fmt: skip
     status = {None: 200, "too-many-attempts": 429}.get(error.code if error else None, 403)
     return make_response(page, status)
