@@ -47,6 +47,8 @@ def test_take(browser, demo, demo_key, signed_in, darkroom, place: Place, shot: 
     )  # fmt: skip
     page = context.new_page()
     page.goto(demo + place.path)
+    if place.then:
+        place.then(page)
     height = min(TALLEST, page.evaluate("document.documentElement.scrollHeight"))
     taken = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": width, "height": height})
     context.close()
