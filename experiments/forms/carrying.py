@@ -13,7 +13,8 @@ from experiments.violations import pointer
 def carries(document: Any) -> bool:
     """Whether the form can say everything that the document says, so that nothing is lost on the way through it."""
     said = dict(_leaves(read(fields_of(document), defaults=True).document))
-    return all(at in said and _equal(said[at], value) for at, value in _leaves(document))
+    # A box without a tick says false by saying nothing.
+    return all(_equal(said.get(at, False if value is False else None), value) for at, value in _leaves(document))
 
 
 def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:

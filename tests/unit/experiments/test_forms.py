@@ -148,6 +148,12 @@ def test_any_document_is_the_same_after_the_form(document):
         assert spec.parse(told).served_locales() == spec.parse(document).served_locales()
 
 
+def test_a_box_without_a_tick_carries_a_plain_no():
+    document = library(FILES[0])
+    document["plan"] |= {"allocation": "drop-losers", "leader_share": False}
+    assert forms.carries(document)
+
+
 @given(documents())
 def test_any_document_is_the_same_after_yaml(document):
     assert load_yaml(dump_yaml(document)) == document
