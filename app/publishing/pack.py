@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import hashlib
 import io
 import json
@@ -21,7 +22,8 @@ from experiments.publication.consort import checklist
 from experiments.publication.release import Release
 from experiments.surroundings import iso
 
-CHARTS = ("intervals", "ratio_over_time", "help_over_time", "evidence_over_time")
+OVER_TIME = ("ratio_over_time", "help_over_time", "evidence_over_time")
+FEWEST_POINTS = 3  # of a curve
 SCRIPT = Path(__file__).parents[2] / "experiments" / "publication" / "recompute.py"
 LIBRARIES = ("numpy", "scipy", "statsmodels")
 
@@ -30,8 +32,7 @@ Files = dict[str, bytes]
 
 def pack(release: Release) -> Files:
     """Return the files by name. Raises Refused where the script would not say "equal"."""
-    told = {**release.report, "primary_outcome": release.internal.primary_outcome}
-    charts = {name: drawn for name in CHARTS if (drawn := picture(name, told, theme="print")) is not None}
+    charts = dict(_charts(release))
     texts_of: dict[str, str] = {
         "README.md": texts("readme.md", release),
         "report.html": page(release, list(charts.values())),
@@ -53,6 +54,22 @@ def pack(release: Release) -> Files:
     _check(files)
     sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items()))
     return {**files, "SHA256SUMS": sums.encode()}
+
+
+def _charts(release: Release) -> Iterator[tuple[str, Picture]]:
+    """Pictures of the published report; its periods are called by their last day, so that they have an axis of time."""
+    path = [{**point, "period": _last_day(point["period"])} for point in release.report["path"]]
+    told = {**release.report, "primary_outcome": release.internal.primary_outcome, "path": path}
+    for name in ("intervals", *(OVER_TIME if len(path) >= FEWEST_POINTS else ())):
+        drawn = picture(name, told, theme="print")
+        if drawn is not None:
+            yield name, drawn
+
+
+def _last_day(period: str) -> str:
+    """The Sunday of its last week."""
+    year, week = period.rpartition(" to ")[2].split("-W")
+    return dt.date.fromisocalendar(int(year), int(week), 7).isoformat()
 
 
 def report_document(release: Release) -> dict[str, Any]:

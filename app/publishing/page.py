@@ -21,6 +21,11 @@ from experiments.publication.table import vars_of
 THIN = "\u202f"
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MOST_DIFFERENCES = 15  # printed; all of them are in report.json
+TITLES = {  # of pictures whose points are weeks here, not days
+    "ratio_over_time": "Times better than the control, over time",
+    "help_over_time": "How many had the outcome so far, over time",
+    "evidence_over_time": "Evidence that the messages differ, over time",
+}
 KINDS = {"counts": "Counts of the variant", "measure": "Counts of", "strata": "Strata"}
 
 
@@ -49,12 +54,16 @@ def values(release: Release) -> dict[str, Any]:
         "release": release, "result": result, "report": report, "plan": release.plan, "protocol": release.protocol,
         "standing": STANDINGS[release.protocol.standing], "headline": sentences.headline(report),
         "meaning": sentences.meaning(report), "guarantee": sentences.guarantee(report),
+        "titles": TITLES,
         "did": OUTCOMES.get(result.primary_outcome, result.primary_outcome),
         "outcomes": list(_outcomes(release)), "pairs": report["pairs"], "srm": release.figures["srm"],
         "flow": consort.flow(release), "checklist": consort.checklist(release),
         "left_out": [{**vars_of(one), "kind": KINDS[one.what]} for one in release.table.left_out],
         "not_published": NOT_PUBLISHED, "adjusted": report["design"] == "fixed",
-        "differences": release.differences[:MOST_DIFFERENCES],
+        "differences": [
+            (named(one.figure), one.published, one.internal) for one in release.differences[:MOST_DIFFERENCES]
+        ],
+        "why": " ".join(dict.fromkeys(sentence(one.why) for one in release.differences)),
         "more_differences": max(0, len(release.differences) - MOST_DIFFERENCES),
         "messages": list(_messages(release)),
         "deviations": [(dt_day(one.at), one.what, one.why) for one in release.deviations],
@@ -74,7 +83,8 @@ def _outcomes(release: Release) -> Iterator[dict[str, Any]]:
         yield {
             "name": name, "role": roles[name]["role"], "better": roles[name]["better"],
             "margin": roles[name]["margin_ratio"],
-            "did": OUTCOMES.get(told[name]["outcome"], told[name]["outcome"]), "channels": told[name]["channels"],
+            "titles": TITLES,
+        "did": OUTCOMES.get(told[name]["outcome"], told[name]["outcome"]), "channels": told[name]["channels"],
             "rows": [(arm, against.get(arm["variant"]), safety.get(arm["variant"])) for arm in section["arms"]],
         }  # fmt: skip
 
@@ -95,6 +105,33 @@ def _messages(release: Release) -> Iterator[dict[str, Any]]:
 
 # ---------------------------------------------------------------------------------------------------- how it is written
 
+FIELDS = {
+    "p_value": "p", "p_value_adjusted": "p, adjusted", "p_value_fdr": "p, adjusted for false discoveries",
+    "e_value": "e-value", "log10_e_value": "e-value, as power of ten", "e_closed": "e-value, closed",
+    "e_non_inferior": "e-value, within the margin", "e_dirichlet": "e-value, all at once",
+    "decisive": "evidence enough at some time", "rate_per_10000": "rate per 10 000",
+    "ratio_ci": "interval of the ratio", "ratio_cs": "interval of the ratio, at all times",
+    "rate_ci": "interval of the rate",
+}  # fmt: skip
+PARTS = (
+    ("srm ", "traffic check, "), ("multiplicity adjusted ", "against the control, "), ("global ", "all messages, "),
+    ("outcomes ", ""), ("guardrails ", ""), ("arms ", ""), ("pairs ", ""), ("safety ", ""), ("path ", "over time, "),
+)  # fmt: skip
+
+
+def named(path: str) -> str:
+    """Say which figure is meant: `pairs help/present p_value` is "help over present: p"."""
+    where, _, field = path.rpartition(" ")
+    for part, told in PARTS:
+        where = f"{where} ".replace(part, told).strip()
+    told = FIELDS.get(field, field.replace("_", " "))
+    return f"{where.replace('/', ' over ')}: {told}" if where else told
+
+
+def sentence(text: str) -> str:
+    """Make a sentence of a reason."""
+    return f"{text[0].upper()}{text[1:]}."
+
 
 def number(value: float | None) -> str:
     """12 345."""
@@ -103,7 +140,7 @@ def number(value: float | None) -> str:
 
 def per_10000(rate: float | None) -> str:
     """A rate per 10 000, with one decimal."""
-    return "–" if rate is None else f"{10_000 * rate:,.1f}".replace(",", THIN)
+    return "–" if rate is None else f"{10_000 * rate:,.1f}".replace(",", THIN).replace("-", "−")
 
 
 def ratio(value: float | None) -> str:

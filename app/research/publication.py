@@ -18,7 +18,7 @@ blueprint = Blueprint("publication", __name__)
 blueprint.before_request(require_own_host)
 
 TAKERS: tuple[Role, ...] = ("researcher", "approver", "administrator")
-MOST = 20  # differences shown; all of them are in the pack's report.json
+MOST = 12  # differences shown; all of them are in the pack's report.json
 PROBLEMS = (
     "unknown-experiment", "not-found", "invalid-value", "not-sealed", "too-few-to-publish", "transition-refused",
     "store-unavailable",
@@ -30,28 +30,29 @@ PROBLEMS = (
 def page(key: str) -> str:
     experiment = context().runtime.store.documents.experiment(key)
     version = chosen(experiment, _number(key))
-    found, refused = None, None
+    found, refused, reason = None, None, ""
     try:
         found = _found(key)
     except Refused as error:
-        refused = error
+        refused, reason = error.code, f"{error.detail[0].upper()}{error.detail[1:]}."
     return render_template(
         "publication/page.html", key=key, tabs=tabs(key), version=version, versions=experiment.versions,
-        title=version.definition.title, found=found, refused=refused, may=person().has(*TAKERS),
+        title=version.definition.title, found=found, refused=refused, reason=reason, may=person().has(*TAKERS),
         **(_told(found) if found else {}),
     )  # fmt: skip
 
 
 def _told(found: Release) -> dict[str, object]:
     """What the page says of a release."""
-    from app.publishing.page import KINDS, figure  # noqa: PLC0415  (pages that are never opened load no charts)
+    from app.publishing.page import KINDS, figure, named, sentence  # noqa: PLC0415  (pages that are never opened load no charts)
 
     different = differences_in_house(found)
     return {
         "left_out": [
             (KINDS[one.what], one.name.removeprefix("o:"), one.phases, one.why) for one in found.table.left_out
         ],
-        "differences": [(one.figure, figure(one.published), figure(one.internal), one.why) for one in different[:MOST]],
+        "differences": [(named(one.figure), figure(one.published), figure(one.internal)) for one in different[:MOST]],
+        "why": " ".join(dict.fromkeys(sentence(one.why) for one in different)),
         "more": max(0, len(different) - MOST), "periods": found.table.periods,
     }  # fmt: skip
 

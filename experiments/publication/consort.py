@@ -120,7 +120,13 @@ def _methods(release: Release) -> Iterator[Item]:
         f"'{plan['design']}'; allocation '{plan['allocation']}'.",
     )  # fmt: skip
     changes = "; ".join(one.what for one in release.deviations) or "None recorded."
-    yield Item("10", "Changes after the start", "What was changed, and why", changes, "Explain each.")
+    yield Item(
+        "10",
+        "Changes after the start",
+        "What was changed, and why",
+        changes,
+        "Explain each." if release.deviations else "",
+    )
     yield Item("11", "Setting", "Where and in which service", f"Surfaces: {', '.join(plan['surfaces'])}.", AUTHOR)
     yield Item(
         "12a", "Eligibility", "Who could take part", _listed(plan["exclusions"]), "Say what triggers the warning."

@@ -30,7 +30,7 @@ NOT_PUBLISHED = (
     ("Counts by channel, confidence tier, locale and times shown", "their small cells could be subtracted from totals"),
     ("Counts by surface", "the table adds surfaces up; in the internal report the split is checked on each"),
     ("Forecast, tipping point, chances of being the best, shrunken rates", "they guide decisions while it runs"),
-    ("Interactions of factors, homogeneity of strata, comparisons with the best", "see the internal report"),
+    ("Effects of factors, homogeneity of strata, comparisons with the best", "they are in the internal report"),
 )
 
 Figures = dict[str, Any]
@@ -174,8 +174,8 @@ def _rounded(value: Any) -> Any:
 
 # ------------------------------------------------------------------------------------------ against the internal one
 
-MERGED = "weeks are merged here, and days followed one by one there"
-WITHOUT = "some counts are left out here"
+MERGED = "the published evidence is followed over merged weeks, the internal one day by day"
+WITHOUT = "some counts are left out of the published table"
 
 
 def differences(
