@@ -159,7 +159,7 @@ def keep_alerting(runtime: Runtime, clock: Callable[[], float], settings: Settin
 
 
 def _again_and_again(
-    name: str, look: Callable[[], object], settings: Settings, every: float = LOOK_SECONDS
+    name: str, look: Callable[[], object], settings: Settings, every: float | None = None
 ) -> threading.Event:
     """Look soon, because something may be overdue, and then again and again."""
     done = threading.Event()
@@ -167,7 +167,7 @@ def _again_and_again(
     def loop() -> None:
         seconds = settings.refresh
         while not done.wait(seconds):
-            seconds = every
+            seconds = LOOK_SECONDS if every is None else every
             try:
                 look()
             except Exception as error:  # noqa: BLE001  (the loop must outlive any single failure)
