@@ -61,7 +61,7 @@ class EvidenceOverTime:
         rows = [{"at": at, "e": e} for at, e in zip(places(self.periods), self.log10_e, strict=True)]
         line = alt.Chart(values(rows)).encode(x=x, y=y)
         enough = alt.Chart(values([{"e": self.enough, "text": f"enough: {_evidence(self.enough)}"}])).encode(y=y)
-        room = Room(left=52, right=20)
+        room = Room(left=20 + 8 * max(len(_evidence(tick)) for tick in ticks), right=20)
         over = self.log10_e[-1] - self.enough > 0.25 * spread  # then the line has left the end free
         words = texts(enough, align="right" if over else "left", dy=-9)
         place = canvas.across(room) if over else 4

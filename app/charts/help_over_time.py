@@ -18,6 +18,7 @@ TOGETHER = 6  # lines in one drawing; more get one each
 HEIGHT, LINE = 240, 17
 NAMES = {True: 126, False: 190}  # pixels beside the lines, on a narrow canvas and on a wide one
 UNEVEN = 1.1
+LONG = "datum.value < 10000 ? format(datum.value, ',d') : format(datum.value, '~s')"
 SHORT = "datum.value < 1000 ? format(datum.value, ',d') : format(datum.value, '~s')"
 
 
@@ -69,7 +70,7 @@ class HelpOverTime:
     def _together(self, canvas: Canvas, top: float) -> Chart:
         """All lines in one drawing, each with its name at its end."""
         room = Room(left=48, right=NAMES[canvas.narrow])
-        scale, y_axis = alt.Scale(domain=[0, top], nice=False), alt.Axis(title=None, tickCount=5, format=",d")
+        scale, y_axis = alt.Scale(domain=[0, top], nice=False), alt.Axis(title=None, tickCount=5, labelExpr=LONG)
         y = alt.Y("sum:Q", scale=scale, axis=y_axis)
         every = [self._rows(k) for k in range(len(self.variants))]
         base = alt.Chart(values([row for rows in every for row in rows])).encode(

@@ -90,14 +90,19 @@ def finished(chart: Any, canvas: Canvas, room: Room, height: int, above: str = "
     height  of the plot or plots, without the room about it
     """
     whole = {"width": canvas.width, "height": height + room.top + room.bottom}
-    sizes = {} if isinstance(chart, alt.FacetChart) else {"width": canvas.across(room), "height": height}
     quiet: dict[str, Any] = {"domainColor": GRID, "tickColor": GRID, "gridColor": GRID, "titleFontWeight": "normal"}
     text = {"labelFontSize": canvas.font, "titleFontSize": canvas.font, "labelColor": SOFT, "titleColor": SOFT}
-    title = alt.TitleParams(
-        above, anchor="start", frame="group", color=SOFT, fontSize=canvas.font, fontWeight="normal", offset=10
-    )
+    sized: Any
+    if isinstance(chart, alt.FacetChart):
+        title = alt.TitleParams(above, anchor="start", color=SOFT, fontSize=canvas.font, fontWeight="normal", offset=10)
+        sized = chart.properties(title=title)
+    else:
+        head = texts(alt.Chart(values([{"text": above}]))).encode(
+            x=alt.value(0), y=alt.value(12 - room.top), text="text:N", color=alt.value(SOFT)
+        )
+        sized = alt.layer(chart, head).properties(width=canvas.across(room), height=height)
     made: Chart = (
-        chart.properties(**sizes, title=title, autosize="none", padding=room._asdict(), usermeta=whole)
+        sized.properties(autosize="none", padding=room._asdict(), usermeta=whole)
         .configure(aria=False, background="transparent", font="sans-serif")
         .configure_view(stroke=None)
         .configure_axis(**quiet, **text, labelOverlap="greedy", labelSeparation=8)

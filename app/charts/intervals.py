@@ -91,7 +91,7 @@ class Intervals:
         ends = [10_000 * end for row in self.rows for end in row.ends]
         room = 0.04 * (max(ends) - min(ends) or max(ends) or 1)
         scale = alt.Scale(domain=[max(0.0, min(ends) - room), max(ends) + room], nice=False)
-        axis = alt.Axis(title=None, tickCount=4 if canvas.narrow else 6, orient="top")
+        axis = alt.Axis(title=None, tickCount=4 if canvas.narrow else 6, orient="top", labelBound=10)
         base = alt.Chart(values([_datum(row, canvas) for row in self.rows])).encode(
             y=alt.Y("row:N", sort=None, axis=None, scale=alt.Scale(paddingOuter=0.1))
         )
