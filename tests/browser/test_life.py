@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from app.commands.common import opened
@@ -18,9 +19,15 @@ from experiments.lifecycle import Actor
 from experiments.model import DAY
 from experiments.reading import load_yaml
 from experiments.writing import dump_yaml
-from tests.browser.test_every_page import PHONE, WIDE, violations
 
 RESEARCHER, APPROVER = "demo researcher", "demo approver"
+WIDE, PHONE = 1440, 390
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response["violations"]
+    return [f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found for node in one["nodes"]]
 
 
 def document(key: str) -> dict:
