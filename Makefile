@@ -68,7 +68,7 @@ lock: develop ## renew both lock files
 
 texts: develop ## collect the texts of pages for translators in app/translations, and compile what they translated
 	$(BIN)/pybabel -q extract -F pyproject.toml --omit-header --sort-by-file --add-location=file --no-wrap \
-		-o app/translations/messages.pot app
+		-k lazy_gettext -k say -k many:1,2 -k mark -o app/translations/messages.pot app experiments
 	@for po in $(wildcard app/translations/*/LC_MESSAGES/messages.po); do \
 		$(BIN)/pybabel -q update --no-wrap -i app/translations/messages.pot -o $$po -l $$(cut -d/ -f3 <<< $$po) && \
 		$(BIN)/pybabel -q compile -i $$po -o $${po%.po}.mo || exit 1; done

@@ -10,18 +10,19 @@ from typing import Any, Literal
 
 from experiments import sentences
 from experiments.model import Experiment, Record
+from experiments.words import mark
 
 Kind = Literal[
     "verdict-reached", "harm-stop", "traffic-mismatch", "plan-reached", "approval-asked", "store-degraded", "test"
 ]
 KINDS: dict[Kind, str] = {
-    "verdict-reached": "A verdict is reached",
-    "harm-stop": "A message does harm",
-    "traffic-mismatch": "The traffic split is broken",
-    "plan-reached": "The planned size is reached",
-    "approval-asked": "Somebody asks for approval",
-    "store-degraded": "The store does not answer",
-    "test": "A test",
+    "verdict-reached": mark("A verdict is reached"),
+    "harm-stop": mark("A message does harm"),
+    "traffic-mismatch": mark("The traffic split is broken"),
+    "plan-reached": mark("The planned size is reached"),
+    "approval-asked": mark("Somebody asks for approval"),
+    "store-degraded": mark("The store does not answer"),
+    "test": mark("A test"),
 }
 VERDICTS = frozenset({"winner", "winner-on-clicks", "practically-equal", "no-clear-winner"})
 BACK_OFF = (10, 60, 600, 3600)  # seconds after the first, second, … failed try; then it is given up

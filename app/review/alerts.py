@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
@@ -16,12 +14,6 @@ from experiments.alerts import KINDS, of_test
 
 blueprint = Blueprint("alerts", __name__)
 blueprint.before_request(require_own_host)
-
-
-@blueprint.app_template_filter("utc_minute")
-def utc_minute(seconds: int) -> str:
-    """A moment in unix seconds, to the minute."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 @blueprint.get("/alerts")
