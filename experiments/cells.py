@@ -9,6 +9,7 @@ import stats
 from experiments.model import Version
 from experiments.store.rows import bit_name
 from experiments.surroundings import iso_date
+from stats.result import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,19 @@ def one_way(version: Version, total: Mapping[str, int], table: str) -> Iterator[
         if kind == table:
             variant, _, value = rest.partition(".")
             yield Share(version.definition.variants[int(variant)].key, value, units)
+
+
+def provisional(version: Version, by_day: Mapping[int, Mapping[str, int]]) -> Iterator[Live]:
+    """The open days of each variant, for the primary outcome: as the report lists them."""
+    sums: dict[tuple[int, str], int] = {}
+    for fields in by_day.values():
+        for name, units in fields.items():
+            parts = name.split(".")
+            if len(parts) == 5:
+                at = (int(parts[1]), parts[4])
+                sums[at] = sums.get(at, 0) + units
+    for index, variant in enumerate(version.definition.variants):
+        yield Live(variant.key, *(sums.get((index, measure), 0) for measure in ("a", "e", "d0")))
 
 
 def crossed(by_day: Mapping[int, Mapping[str, int]]) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from experiments.results import Result
 
 MOST = 32
+FRESH_SECONDS = 60  # for so long a report is taken although the open days have changed, which decide nothing
 MOST_COUNTS = 8  # versions whose counts are kept: a megabyte each where they are large
 Fields = Mapping[str, int]
 By = Mapping[int, Fields]
@@ -37,7 +38,7 @@ class Kept(Generic[Made]):
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock, self._lock = clock, Lock()
         self._counts: OrderedDict[tuple[int, tuple[str, ...]], dict[int, Fields]] = OrderedDict()
-        self._made: OrderedDict[tuple[Any, ...], Made] = OrderedDict()
+        self._made: OrderedDict[tuple[Any, ...], tuple[Made, bytes, float]] = OrderedDict()
         self._last: OrderedDict[tuple[str, int | None], Result] = OrderedDict()
 
     def counts(
@@ -52,14 +53,21 @@ class Kept(Generic[Made]):
         self._put(self._counts, of, {**held, **old}, MOST_COUNTS)
         return {day: held[day] if day in held else by_day.get(day, {}) for day in days}, apart
 
-    def made(self, version: Version, sealed: By, live: By, make: Callable[[], Made]) -> Made:
-        """Return what was made of these counts, or make it."""
-        of = (version.definition_hash, version.phases, version.state, fingerprint(sealed), fingerprint(live))
-        made = self._made.get(of)
-        if made is None:
-            made = make()
-        self._put(self._made, of, made, MOST)
-        return made
+    def made(self, version: Version, sealed: By, live: By, make: Callable[[], Made]) -> tuple[Made, bool]:
+        """Return what was made of these counts, or make it; and whether the open days are those that it was made of.
+
+        While they change all the time, it is made anew once a minute: of them it says harm, which is to be confirmed.
+        """
+        of = (version.definition_hash, version.phases, version.state, fingerprint(sealed))
+        open_days, now = fingerprint(live), self._clock()
+        known = self._made.get(of)
+        if known is not None:
+            made, made_of, at = known
+            if made_of == open_days or 0 <= now - at < FRESH_SECONDS:
+                return made, made_of == open_days
+        made = make()
+        self._put(self._made, of, (made, open_days, now), MOST)
+        return made, True
 
     def keep(self, asked: tuple[str, int | None], result: Result) -> None:
         """Keep a result as the last good one of what was asked: key, and number of the version if it was named."""

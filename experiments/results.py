@@ -30,16 +30,20 @@ BETTER_LOWER = frozenset({"proceeded", "repeat_trigger", "complaint"})
 
 
 class Body:
-    """A report as JSON-ready values, made once: what is still open is coarse in it, and the path has gaps."""
+    """A report as JSON-ready values, made once: what is still open is coarse in it, and the path has gaps.
 
-    def __init__(self, report: stats.Report) -> None:
-        self._report = report
+    `like` is the body of a report that differs in the open days only.
+    """
+
+    def __init__(self, report: stats.Report, like: Body | None = None) -> None:
+        self._report, self._like = report, like
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        values = self._report.to_dict()
-        values["path"] = list(_told(values["path"], values["arms"]))
-        values["provisional"] = [_hidden(row) for row in values["provisional"]]
+        values = dict(self._like.values) if self._like else self._report.to_dict()
+        if not self._like:
+            values["path"] = list(_told(values["path"], values["arms"]))
+        values["provisional"] = [_hidden(_plain(row)) for row in self._report.provisional]
         return values
 
 
@@ -169,11 +173,11 @@ def make(
     """Turn raw count fields by day into a result. Pure, but for what `kept` remembers."""
     sealed = {day: fields for day, fields in by_day.items() if version.is_sealed(day, now)}
     live = {day: fields for day, fields in by_day.items() if day not in sealed}
-    made = (
-        kept.made(version, sealed, live, lambda: _made(version, sealed, live))
-        if kept is not None
-        else _made(version, sealed, live)
-    )
+    if kept is None:
+        made = _made(version, sealed, live)
+    else:
+        made, is_of_now = kept.made(version, sealed, live, lambda: _made(version, sealed, live))
+        made = made if is_of_now else _with_open_days(made, version, live)
     last = max(sealed, default=None)
     definition = version.definition
     return Result(
@@ -187,7 +191,7 @@ def make(
         durability=condition.durability, may_be_lost=condition.may_be_lost, report=made.report,
         channels=made.channels, locales=made.locales, times_shown=made.times_shown,
         repeat_triggers=tuple(c for c in made.channels if c.outcome == "repeat_trigger"),
-        apart=cells.apart(apart, made.crossed), notices=_notices(version, condition, apart),
+        apart=cells.apart(apart, made.crossed + cells.crossed(live)), notices=_notices(version, condition, apart),
         closed=surroundings.closed(version), adopted=version.adopted,
         outcome_definitions=surroundings.definitions(version), plan=definition.plan.model_dump(mode="json"),
         phases=surroundings.phases(version), evidence=surroundings.evidence(made.report),
@@ -206,8 +210,14 @@ def _made(version: Version, sealed: Mapping[int, Mapping[str, int]], live: Mappi
     return Made(
         report=report, body=Body(report), channels=tuple(cells.channels(version, total)),
         locales=tuple(cells.one_way(version, total, "l")), times_shown=tuple(cells.one_way(version, total, "n")),
-        crossed=cells.crossed(sealed) + cells.crossed(live), table=tuple(count_table(version, counts.sealed)),
+        crossed=cells.crossed(sealed), table=tuple(count_table(version, counts.sealed)),
     )  # fmt: skip
+
+
+def _with_open_days(made: Made, version: Version, live: Mapping[int, Mapping[str, int]]) -> Made:
+    """The same with the open days as they are now."""
+    report = replace(made.report, provisional=tuple(cells.provisional(version, live)))
+    return replace(made, report=report, body=Body(report, made.body))
 
 
 def plan_of(version: Version) -> stats.Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 
@@ -11,6 +12,8 @@ from app import create_app
 from app.language import number
 from app.settings import Settings
 from experiments.model import DAY
+from experiments.results import result
+from experiments.store import keys
 from tests import result_states
 from tests.http.conftest import NOON, Clock, Service
 
@@ -268,3 +271,17 @@ class TestWithoutTheLedger:
         assert page.content_type == "text/html; charset=utf-8"
         assert "Traceback" not in page.text
         assert "Winner" not in page.text
+
+
+def test_open_days_are_of_now_although_the_report_is_kept(empty, played):
+    """Kept or made anew, a result is the same."""
+    path = played("collecting")
+    tag = keys.tag("state-collecting", 1, empty.runtime.store.documents.experiment("state-collecting").latest.tags[0])
+    first = empty.get(f"/v1{path}/results").json
+    empty.ledger.hincrby(keys.counts(tag, NOON // DAY), "0.2.0.0.a", 500)
+    empty.ledger.hincrby(keys.counts(tag, NOON // DAY), "0.2.0.0.e", 500)
+    empty.clock.now += 10
+    kept = empty.get(f"/v1{path}/results").json
+    assert kept["provisional"] != first["provisional"]
+    anew = result(empty.runtime.store, "state-collecting", now=empty.clock.now).to_dict()
+    assert kept == json.loads(json.dumps(anew))

@@ -85,19 +85,34 @@ class TestKept:
         assert asked[-1] == []
 
     def test_the_same_counts_are_made_once(self):
-        kept, made = Kept(), []
+        now, made = [1000.0], []
+        kept = Kept(lambda: now[0])
 
         def make():
             made.append(1)
             return len(made)
 
         one = self.of({})
-        assert kept.made(one, {0: {"a": 1}}, {}, make) == 1
-        assert kept.made(one, {0: {"a": 1}}, {}, make) == 1
-        assert kept.made(one, {0: {"a": 1}}, {1: {"a": 1}}, make) == 2
-        assert kept.made(one, {0: {"a": 2}}, {}, make) == 3
+        assert kept.made(one, {0: {"a": 1}}, {}, make) == (1, True)
+        assert kept.made(one, {0: {"a": 1}}, {}, make) == (1, True)
+        assert kept.made(one, {0: {"a": 2}}, {}, make) == (2, True)
         one.state = "suspended"
-        assert kept.made(one, {0: {"a": 1}}, {}, make) == 4
+        assert kept.made(one, {0: {"a": 1}}, {}, make) == (3, True)
+
+    def test_while_open_days_change_it_is_made_once_a_minute(self):
+        now, made = [1000.0], []
+        kept, one = Kept(lambda: now[0]), self.of({})
+
+        def make():
+            made.append(1)
+            return len(made)
+
+        assert kept.made(one, {}, {1: {"a": 1}}, make) == (1, True)
+        now[0] = 1059.0
+        assert kept.made(one, {}, {1: {"a": 2}}, make) == (1, False), "of other open days"
+        assert kept.made(one, {}, {1: {"a": 1}}, make) == (1, True)
+        now[0] = 1060.0
+        assert kept.made(one, {}, {1: {"a": 2}}, make) == (2, True)
 
     def test_only_the_latest_are_kept(self):
         kept = Kept()
