@@ -44,7 +44,7 @@ const show = (told) => {
   part("planner").innerHTML = told.planner;
   part("status").innerHTML = told.status;
   for (const [id, html] of Object.entries(told.previews)) if (part(id)) part(id).innerHTML = html;
-  if (asks || told.torn) part("summary").innerHTML = told.summary;
+  part("summary").innerHTML = asks || told.torn ? told.summary : "";
   errors = told.errors;
   mark();
 };
@@ -111,6 +111,7 @@ const grow = (field) => {
 
 form.addEventListener("input", (event) => {
   grow(event.target);
+  if (event.target.id === "text") seen.add("text"); // a long text is rarely left: say at once if it cannot be read
   schedule();
 });
 // Names stand in headings, too.
