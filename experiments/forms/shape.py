@@ -50,7 +50,6 @@ MESSAGE = _part(spec.Message, title="text", body="text", action="text")
 REVIEW = _part(spec.LocaleReview, reviewed_by="text", reviewed_on="word")
 OUTCOME = _part(spec.OutcomeDefinition, name="word", outcome="word", channels="words", tiers="words")
 GUARDRAIL = (*OUTCOME, Entry("better", "word"))
-RATIO = _part(spec.Effect, ratio="number")
 PLAN = _part(
     spec.Plan, design="word", alpha="number", power="number", expected_rate="number", units_per_variant="whole",
     allocation="word", leader_share="flag", looks="whole", spending="word",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from experiments import forms, spec
 from experiments.directory import LIBRARY
 from experiments.errors import InvalidDefinition
+from experiments.forms import shape
 from experiments.reading import load_yaml
 from experiments.writing import dump_yaml
 
@@ -175,6 +176,23 @@ def test_the_generated_documents_are_mostly_valid():
 
     count()
     assert sum(valid) > len(valid) / 2
+
+
+def test_every_field_of_the_file_has_its_place_in_the_form():
+    """A field that is added to the file is a field that the form would drop."""
+    elsewhere = {
+        spec.Definition: {"format", "hypotheses", "surfaces", "strata", "variants", "locales", "help", "outcomes", "plan", "exclusions", "ethics"},
+        spec.Variant: {"control", "factors", "messages"}, spec.Message: set(), spec.LocaleReview: {"reviewed"},
+        spec.OutcomeDefinition: set(), spec.Guardrail: {"margin"}, spec.Plan: {"minimum_effect"}, spec.Ethics: set(),
+        spec.Effect: {"ratio"}, spec.Margin: {"ratio"},
+    }  # fmt: skip
+    parts = {
+        spec.Definition: shape.TOP, spec.Variant: shape.VARIANT, spec.Message: shape.MESSAGE,
+        spec.LocaleReview: shape.REVIEW, spec.OutcomeDefinition: shape.OUTCOME, spec.Guardrail: shape.GUARDRAIL,
+        spec.Plan: shape.PLAN, spec.Ethics: shape.ETHICS, spec.Effect: (), spec.Margin: (),
+    }  # fmt: skip
+    for model, entries in parts.items():
+        assert {entry.name for entry in entries} | elsewhere[model] == set(model.model_fields), model
 
 
 # ------------------------------------------------------------------- what is wrong, and where it stands
