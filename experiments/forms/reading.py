@@ -85,7 +85,8 @@ class _Reading:
             "ethics": self._ethics(),
         }
         order = [info.alias or name for name, info in spec.Definition.model_fields.items()]
-        document = {name: parts[name] for name in order if parts.get(name) not in (None, [], {})}
+        # A plan without a field is kept, so that each of its missing fields is told at once.
+        document = {name: parts[name] for name in order if name == "plan" or parts.get(name) not in (None, [], {})}
         return Form(document, self.places, self.troubles)
 
     # ------------------------------------------------------------------------------------------- parts
