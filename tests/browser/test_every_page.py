@@ -25,7 +25,7 @@ EVERY = pytest.mark.parametrize("place", PLACES, ids=[place.name for place in PL
 
 FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex='0']"
 VISIBLE = """element => element.checkVisibility({visibilityProperty: true}) && !element.disabled
-    && element.type !== "hidden\""""
+    && element.tabIndex >= 0 && element.type !== "hidden\""""
 FOCUSED = """focusable => {
     const at = document.activeElement, style = getComputedStyle(at);
     return {
@@ -144,7 +144,8 @@ def prints(page: Page) -> None:
 
 @EVERY
 def test_everything_is_there_without_scripts(look, place):
-    without, within = (look(place, scripts=scripts).page.locator("main").inner_text() for scripts in (False, True))
+    look(place)  # a result tells who looked: from now on somebody did
+    within, without = (look(place, scripts=scripts).page.locator("main").inner_text() for scripts in (True, False))
     words = [word for word in within.split() if not any(sign.isdigit() for sign in word)]  # times go on
     assert set(words) - set(without.split()) == set()
     assert len(words) > 5
@@ -189,6 +190,9 @@ def test_colours_that_the_system_forces_keep_what_colours_said(look):
     page.emulate_media(forced_colors="active")
     assert page.locator(".status").first.evaluate("one => parseFloat(getComputedStyle(one).borderTopWidth)") > 0
     assert page.locator("button").first.evaluate("one => parseFloat(getComputedStyle(one).borderTopWidth)") > 0
+    edge = "one => getComputedStyle(one).borderBottomColor"
+    here, elsewhere = page.locator(".tabs [aria-current]"), page.locator(".tabs a:not([aria-current])").first
+    assert here.evaluate(edge) != elsewhere.evaluate(edge)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
