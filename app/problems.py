@@ -94,7 +94,9 @@ KINDS: dict[str, Kind] = {
     "control-needed": Kind(409, "Control needed", "The control stays open as long as the experiment runs."),
     "too-soon": Kind(409, "Too soon", "Wait a day between changes of weights."),
     "not-sealed": Kind(409, "Not sealed yet", "Wait until the last day's window and grace are over."),
-    "too-few-to-publish": Kind(409, "Too few people", "Publish nothing; say in words that too few people were counted."),
+    "too-few-to-publish": Kind(
+        409, "Too few people", "Publish nothing; say in words that too few people were counted."
+    ),
     # HTTP and stores
     "method-not-allowed": Kind(405, "Method not allowed", "Use a method that the API description names."),
     "bad-request": Kind(400, "Bad request", "See the API description."),
