@@ -79,7 +79,7 @@ def test_the_result_answers_which_message_first(visit: Callable[..., Watched], d
     assert report["status_arms"][0] in page.locator(".status").inner_text()
     for arm in report["arms"]:
         row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=arm["variant"])).first
-        assert f"{arm['rate_per_10000']:.1f}" in row.inner_text()
+        assert f"{arm['rate_per_10000']:,.1f}" in row.inner_text()
 
 
 def test_the_warning_can_be_used_by_keyboard_alone(visit: Callable[..., Watched]) -> None:
