@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from app.charts.house import SERIES, SOFT, Canvas, Chart, Room, finished, texts, values
+from app.charts.house import SERIES, SOFT, Canvas, Chart, Room, across, finished, texts, values
 from app.charts.kinds import Table
 from app.charts.series import ROWS, axis, chosen, places, points, thinned
 from app.charts.words import day, listed, named, number
@@ -67,11 +67,11 @@ class EvidenceOverTime:
         place = canvas.across(room) if over else 4
         layers = [
             enough.mark_rule(strokeDash=[6, 4], color=SOFT, strokeWidth=1.5),
-            words.encode(x=alt.value(place), text="text:N"),
+            words.encode(x=across(place), text=alt.Text("text:N")),
             line.mark_line(color=SERIES[1], strokeWidth=2.5),
             alt.Chart(values(rows[-1:])).encode(x=x, y=y).mark_point(color=SERIES[1], filled=True, size=70, opacity=1),
         ]
-        return finished(alt.layer(*layers), canvas, room, HEIGHT, "evidence: 1 is none")
+        return finished(layers, canvas, room, HEIGHT, "evidence: 1 is none")
 
 
 def _ticks(low: float, high: float) -> list[int]:

@@ -29,11 +29,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """lines: in the plan's order;   waiting: units of days still open, rounded, None while too few to tell."""
+    """lines: in the plan's order. Days still open are left out: they change by the minute, and are not analysed yet."""
 
     did: str
     lines: tuple[Line, ...]
-    waiting: int | None
     name: str = "flow"
 
     @property
@@ -48,9 +47,7 @@ class Flow:
             f"it and are analysed; {number(counted)} {self.did}. "
         )
         told += f"{number(assigned - shown)} were assigned a message but never shown it. " if assigned > shown else ""
-        told += (
-            f"About {number(self.waiting)} more were shown one on days that do not count yet. " if self.waiting else ""
-        )
+        told += "Days still open are left out. "
         return told + "How often the warning was triggered, and who was eligible, is not counted here."
 
     @property
@@ -68,9 +65,6 @@ class Flow:
         sheet = Sheet(canvas)
         down = self._above(sheet)
         down = self._rows(sheet, down + 8)
-        if self.waiting:
-            sheet.box(0, 1, down, f"still open, not yet counted: about {number(self.waiting)} shown", broken=True)
-            down += BOX + 4
         return sheet.chart(down)
 
     def _above(self, sheet: Sheet) -> int:
@@ -139,7 +133,7 @@ class Sheet:
         """Draw what was put on it."""
         x, y = alt.Scale(domain=[0, 1], nice=False), alt.Scale(domain=[height, 0], nice=False)
         at: dict[str, Any] = {"x": alt.X("x:Q", scale=x, axis=None), "y": alt.Y("y:Q", scale=y, axis=None)}
-        span = {"x2": "x2:Q", "y2": "y2:Q"}
+        span = {"x2": alt.X2("x2:Q"), "y2": alt.Y2("y2:Q")}
         layers = [
             alt.Chart(values([box for box in self._boxes if box["broken"] is broken]))
             .mark_rect(stroke=SOFT, fill=PAPER, strokeDash=[4, 4] if broken else [1, 0], cornerRadius=4)
@@ -155,10 +149,10 @@ class Sheet:
         layers += [
             alt.Chart(values([t for t in self._texts if _kind(t) == kind]))
             .mark_text(align=kind[0], color=kind[1], fontWeight="bold" if kind[2] else "normal")
-            .encode(**at, text="text:N")
+            .encode(**at, text=alt.Text("text:N"))
             for kind in dict.fromkeys(map(_kind, self._texts))
         ]
-        return finished(alt.layer(*layers), self.canvas, Room(2, 2, 2, 2), round(height))
+        return finished(layers, self.canvas, Room(2, 2, 2, 2), round(height))
 
 
 def _kind(text: dict[str, Any]) -> tuple[Any, str, bool]:
@@ -173,6 +167,5 @@ def subject(result: Mapping[str, Any]) -> Flow | None:
         Line(variant, arm["assigned"], arm["units"], arm["conversions"])
         for variant, arm in zip(variants(result), result["arms"], strict=True)
     )
-    waiting = [row["units"] for row in result["provisional"] if row["units"]]
     outcome = result.get("primary_outcome", result["outcome"])
-    return Flow(DID.get(outcome, "had the outcome"), lines, sum(waiting) or None)
+    return Flow(DID.get(outcome, "had the outcome"), lines)

@@ -8,7 +8,20 @@ from typing import Any
 
 import altair as alt
 
-from app.charts.house import PAPER, SERIES, Canvas, Chart, Room, colours, dashes, finished, shapes, texts, values
+from app.charts.house import (
+    PAPER,
+    SERIES,
+    Canvas,
+    Chart,
+    Room,
+    across,
+    colours,
+    dashes,
+    finished,
+    shapes,
+    texts,
+    values,
+)
 from app.charts.kinds import Table
 from app.charts.panels import Layers, Panel, arranged, columns
 from app.charts.series import ROWS, Variant, axis, chosen, places, points, thinned, variants
@@ -74,19 +87,19 @@ class HelpOverTime:
         y = alt.Y("sum:Q", scale=scale, axis=y_axis)
         every = [self._rows(k) for k in range(len(self.variants))]
         base = alt.Chart(values([row for rows in every for row in rows])).encode(
-            x=axis(self.periods, canvas), y=y, color=colours(), detail="role:O"
+            x=axis(self.periods, canvas), y=y, color=colours(), detail=alt.Detail("role:O")
         )
         marked = alt.Chart(values([row for rows in every for row in thinned(rows, 6)[1:]])).encode(
             x=axis(self.periods, canvas), y=y, color=colours(), shape=shapes()
         )
-        right = alt.value(canvas.across(room) + 12)
+        right = across(canvas.across(room) + 12)
         names = texts(alt.Chart(values(self._names(canvas, top))))
         layers = [
             base.mark_line(strokeWidth=2).encode(strokeDash=dashes()),
             marked.mark_point(filled=True, size=80, opacity=1, stroke=PAPER, strokeWidth=1),
-            names.encode(x=right, y=alt.Y("place:Q", scale=scale, axis=y_axis), text="name:N"),
+            names.encode(x=right, y=alt.Y("place:Q", scale=scale, axis=y_axis), text=alt.Text("name:N")),
         ]
-        return finished(alt.layer(*layers), canvas, room, HEIGHT, f"people who {self.did}, so far")
+        return finished(layers, canvas, room, HEIGHT, f"people who {self.did}, so far")
 
     def _names(self, canvas: Canvas, top: float) -> list[dict[str, Any]]:
         """Names at the ends of lines, moved apart so that each can be read."""

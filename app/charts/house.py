@@ -6,10 +6,14 @@ and colours in their place. Each variant keeps its role in every picture; role 0
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import altair as alt
+from altair.utils.schemapi import disable_debug_mode
+
+disable_debug_mode()  # every part would be validated when it is made: tests validate the whole
 
 Chart = alt.TopLevelMixin
 Align = Literal["left", "center", "right"]
@@ -65,8 +69,18 @@ def shapes() -> alt.Shape:
 
 
 def values(rows: list[dict[str, Any]]) -> alt.Data:
-    """Rows as a chart's data, inlined."""
-    return alt.Data(values=rows)  # type: ignore[no-untyped-call]
+    """Rows as a chart's data, inlined: as a tuple, which Altair does not copy at every step."""
+    return alt.Data(values=tuple(rows))  # type: ignore[no-untyped-call]
+
+
+def across(pixels: float) -> alt.XValue:
+    """A place from the left of the plot."""
+    return alt.XValue(pixels)  # type: ignore[no-untyped-call]
+
+
+def down(pixels: float) -> alt.YValue:
+    """A place from the top of the plot."""
+    return alt.YValue(pixels)  # type: ignore[no-untyped-call]
 
 
 def texts(base: alt.Chart, *, align: Align = "left", dx: float = 0, dy: float = 0, bold: bool = False) -> alt.Chart:
@@ -84,28 +98,32 @@ class Room(NamedTuple):
     bottom: int = 24
 
 
-def finished(chart: Any, canvas: Canvas, room: Room, height: int, above: str = "") -> Chart:
-    """Give a chart its size, which no text changes, the house's axes and fonts, and the name of its axis above it.
+def finished(
+    drawn: Sequence[alt.Chart] | alt.FacetChart, canvas: Canvas, room: Room, height: int, above: str = ""
+) -> Chart:
+    """Give layers or panels their size, which no text changes, the house's axes and fonts, and the name of their axis.
 
     height  of the plot or plots, without the room about it
     """
     whole = {"width": canvas.width, "height": height + room.top + room.bottom}
-    quiet: dict[str, Any] = {"domainColor": GRID, "tickColor": GRID, "gridColor": GRID, "titleFontWeight": "normal"}
-    text = {"labelFontSize": canvas.font, "titleFontSize": canvas.font, "labelColor": SOFT, "titleColor": SOFT}
-    sized: Any
-    if isinstance(chart, alt.FacetChart):
+    outside = {"autosize": "none", "padding": room._asdict(), "usermeta": whole, "config": _config(canvas)}
+    if isinstance(drawn, alt.FacetChart):
         title = alt.TitleParams(above, anchor="start", color=SOFT, fontSize=canvas.font, fontWeight="normal", offset=10)
-        sized = chart.properties(title=title)
-    else:
-        head = texts(alt.Chart(values([{"text": above}]))).encode(
-            x=alt.value(0), y=alt.value(12 - room.top), text="text:N", color=alt.value(SOFT)
-        )
-        sized = alt.layer(chart, head).properties(width=canvas.across(room), height=height)
-    made: Chart = (
-        sized.properties(autosize="none", padding=room._asdict(), usermeta=whole)
-        .configure(aria=False, background="transparent", font="sans-serif")
-        .configure_view(stroke=None)
-        .configure_axis(**quiet, **text, labelOverlap="greedy", labelSeparation=8)
-        .configure_text(fontSize=canvas.font, color=INK)
+        made: Chart = drawn.properties(title=title, **outside)
+        return made
+    head = texts(alt.Chart(values([{"text": above}]))).encode(
+        x=across(0), y=down(12 - room.top), text=alt.Text("text:N"), color=alt.ColorValue(SOFT)
     )
-    return made
+    return alt.layer(*drawn, head, width=canvas.across(room), height=height, **outside)
+
+
+def _config(canvas: Canvas) -> dict[str, Any]:
+    return {
+        "aria": False, "background": "transparent", "font": "sans-serif", "view": {"stroke": None},
+        "text": {"fontSize": canvas.font, "color": INK},
+        "axis": {
+            "domainColor": GRID, "tickColor": GRID, "gridColor": GRID, "labelColor": SOFT, "titleColor": SOFT,
+            "labelFontSize": canvas.font, "titleFontSize": canvas.font, "titleFontWeight": "normal",
+            "labelOverlap": "greedy", "labelSeparation": 8,
+        },
+    }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from app.charts.house import PAPER, SOFT, Canvas, Chart, Room, colours, finished, shapes, texts, values
+from app.charts.house import PAPER, SOFT, Canvas, Chart, Room, across, colours, finished, shapes, texts, values
 from app.charts.kinds import Table
 from app.charts.series import Variant, variants
 from app.charts.words import DID, named, number, per_10000
@@ -97,13 +97,13 @@ class Intervals:
         )
         x = alt.X("rate:Q", scale=scale, axis=axis)
         thin, thick = (base.mark_rule(strokeWidth=width).encode(x=alt.X(f"{end}0:Q", scale=scale, axis=axis),
-            x2=f"{end}1:Q", color=colours()) for end, width in (("always", 1.5), ("once", 5)))  # fmt: skip
+            x2=alt.X2(f"{end}1:Q"), color=colours()) for end, width in (("always", 1.5), ("once", 5)))  # fmt: skip
         dots = base.mark_point(filled=True, size=150, opacity=1, stroke=PAPER, strokeWidth=1.5).encode(
             x=x, color=colours(), shape=shapes()
         )
         layers = [*self._present(x), thin, thick, dots, *_labels(base, canvas)]
         step = 50 if canvas.narrow else 34
-        return finished(alt.layer(*layers), canvas, _room(canvas), step * len(self.rows), "per 10 000 people shown it")
+        return finished(layers, canvas, _room(canvas), step * len(self.rows), "per 10 000 people shown it")
 
     def _present(self, x: alt.X) -> list[alt.Chart]:
         rows = [{"rate": 10_000 * row.rate} for row in self.rows if row.variant.is_control]
@@ -126,12 +126,12 @@ def _room(canvas: Canvas) -> Room:
 
 def _labels(base: alt.Chart, canvas: Canvas) -> list[alt.Chart]:
     """The name and the figures of each row: beside it where there is room, or else above."""
-    left, right = alt.value(0), alt.value(canvas.across(_room(canvas)))
+    left, right = across(0), across(canvas.across(_room(canvas)))
     if canvas.narrow:
         names, figures = texts(base, dy=-15, bold=True), texts(base, align="right", dy=-15)
     else:
         names, figures = texts(base, align="right", dx=-12, bold=True), texts(base, dx=12)
-    return [names.encode(x=left, text="label:N"), figures.encode(x=right, text="figures:N")]
+    return [names.encode(x=left, text=alt.Text("label:N")), figures.encode(x=right, text=alt.Text("figures:N"))]
 
 
 def subject(result: Mapping[str, Any]) -> Intervals | None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import altair as alt
 
-from app.charts.house import Canvas, Chart, Room, finished, texts, values
+from app.charts.house import Canvas, Chart, Room, across, down, finished, texts, values
 
 GAP, HEAD, FOOT = 38, 44, 22  # pixels: between panels, for the name above, for days below
 LEFT, RIGHT = 34, 22
@@ -63,4 +63,4 @@ def _titled(panel: Panel, canvas: Canvas, width: int) -> Iterator[dict[str, Any]
 def _titles() -> Iterator[alt.Chart]:
     """The name and what is told, as texts of fixed places: a header would stand where the labels of axes leave it."""
     for field, up, bold in (("name:N", -28, True), ("told:N", -11, False)):
-        yield texts(once(alt.Chart()), bold=bold).encode(x=alt.value(0), y=alt.value(up), text=field)
+        yield texts(once(alt.Chart()), bold=bold).encode(x=across(0), y=down(up), text=alt.Text(field))

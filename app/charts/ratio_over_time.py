@@ -71,7 +71,7 @@ class RatioOverTime:
         def draw(base: alt.Chart) -> Layers:
             timed = base.encode(x=axis(self.periods, canvas, panels=columns(len(panels), canvas)), color=colours())
             low, ratio, high = (alt.Y(f"{name}:Q", scale=scale, axis=y_axis) for name in ("low", "ratio", "high"))
-            band = timed.mark_area(opacity=0.2, clip=True).encode(y=low, y2="high:Q")
+            band = timed.mark_area(opacity=0.2, clip=True).encode(y=low, y2=alt.Y2("high:Q"))
             ends = [timed.mark_line(strokeWidth=1, clip=True).encode(y=end) for end in (low, high)]
             one = once(base).mark_rule(strokeDash=[6, 4], color=SOFT).encode(y=alt.YDatum(1, scale=scale, axis=y_axis))
             return band, *ends, one, timed.mark_line(strokeWidth=2.5, clip=True).encode(y=ratio)

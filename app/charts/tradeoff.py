@@ -59,17 +59,21 @@ class Tradeoff:
         layers = [
             curve.mark_line(color=SERIES[1], strokeWidth=2, interpolate="monotone").encode(x=x, y=y),
             curve.mark_point(color=SERIES[1], filled=True, size=60, opacity=1).encode(x=x, y=y),
-            texts(curve, dx=6, dy=-8).encode(x=x, y=y, text="text:N"),
+            texts(curve, dx=6, dy=-8).encode(x=x, y=y, text=alt.Text("text:N")),
         ]
         if self.chosen:
             mine = alt.Chart(values([{"days": self.chosen[0], "ratio": self.chosen[1], "text": "your plan"}]))
             layers += [
                 mine.mark_point(shape="diamond", size=180, color=INK, filled=True, opacity=1).encode(x=x, y=y),
-                mine.mark_rule(strokeDash=[4, 4], color=SOFT).encode(x=x, y=y, y2=alt.value(HEIGHT)),
-                texts(mine, align="right", dx=-10, dy=12, bold=True).encode(x=x, y=y, text="text:N"),
+                mine.mark_rule(strokeDash=[4, 4], color=SOFT).encode(
+                    x=x,
+                    y=y,
+                    y2=alt.Y2Value(HEIGHT),  # type: ignore[no-untyped-call]
+                ),
+                texts(mine, align="right", dx=-10, dy=12, bold=True).encode(x=x, y=y, text=alt.Text("text:N")),
             ]
         room = Room(left=44, right=40, bottom=48)
-        return finished(alt.layer(*layers), canvas, room, HEIGHT, "difference found: times the others' rate")
+        return finished(layers, canvas, room, HEIGHT, "difference found: times the others' rate")
 
 
 def _ticks(days: list[int]) -> list[int]:

@@ -180,9 +180,8 @@ def test_flow_adds_up_and_says_what_is_not_counted():
     assert f"assigned: {assigned}" in written
     assert f"never shown: {assigned - shown}" in written
     assert any("not counted here" in text for text in written)
-    assert not any("still open" in text for text in written)
     live = {**found, "provisional": [{"variant": "law", "assigned": 120, "units": 110, "conversions": None}]}
-    assert any("about 110" in text for text in texts(picture("flow", live)))
+    assert picture("flow", live) is made  # a page would be drawn anew for every unit
 
 
 def test_a_plan_shows_what_it_finds_and_itself():
