@@ -9,6 +9,7 @@ import pytest
 
 import stats
 from stats import ratio_path
+from stats.sequences import Labels, ratio_sequences
 
 ARMS = ("present", "law", "help")
 EQUAL = dict.fromkeys(ARMS, 1 / 3)
@@ -134,3 +135,18 @@ def test_weights_that_change_daily_are_followed_up_to_the_last_day(monkeypatch):
     assert ("points-between", "path[].ratios") in {(reason.code, reason.field) for reason in found.reasons}
     assert 1 < sum(followed) < len(followed)
     assert all(a.ratios == b.ratios for a, b, told in zip(every, some, followed, strict=True) if told)
+
+
+@pytest.mark.parametrize("events", [(1, 1), (1, 500), (900, 1), (40, 45), (0, 9), (7, 0), (10**6, 3), (10**8, 10**8)])
+@pytest.mark.parametrize("share", [0.5, 0.02, 0.97])
+@pytest.mark.parametrize("alpha", [0.05, 1e-6])
+def test_the_quick_way_ends_where_halving_does(events, share, alpha):
+    pair = Labels(*(np.array([[float(value)]]) for value in (*events, share)))
+    quick, slow = ratio_path._ends(pair, alpha), ratio_sequences(pair, alpha)
+    np.testing.assert_allclose(quick, slow, rtol=1e-8)
+
+
+def test_what_does_not_converge_is_halved(monkeypatch):
+    pair = Labels(*(np.array([[value]]) for value in (40.0, 45.0, 0.5)))
+    monkeypatch.setattr(ratio_path, "STEPS", 1)
+    np.testing.assert_allclose(ratio_path._ends(pair, 0.05), ratio_sequences(pair, 0.05), rtol=1e-8)
