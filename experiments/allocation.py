@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from experiments.lifecycle import Adaptation
 from experiments.model import DAY, Version
+from experiments.phases import Adaptation
 from experiments.sentences import evidence
 from stats import Report
 from stats.allocation import CONTROL_FLOOR, Allocation

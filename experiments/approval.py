@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.errors import Refused
-from experiments.model import DAY, Approval, Version
+from experiments.model import DAY, Approval, Version, day_of
 from experiments.spec import Definition, content_hash
 
 HOLDS_DAYS = 90
 BY_ONE, BY_TWO = 1, 2
+_EPOCH = 719_163  # date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +113,25 @@ def require(version: Version, now: float) -> None:
     expired = any(standing.lacking and standing.expired for standing in standings(version, now))
     code = "approval-expired" if expired else "approval-missing"
     raise Refused(f"cannot start: {what}", code=code)
+
+
+def require_other(version: Version, who: str) -> None:
+    """Raise Refused when somebody would approve what they asked for or wrote, with the next step."""
+    did = {
+        version.changed_by: "changed the file last", version.texts_by: "wrote the texts",
+        version.submitted_by: "asked for the approval",
+    }  # fmt: skip
+    if who in did:
+        detail = f"{who} {did[who]}, so somebody else must approve"
+        raise Refused(f"{detail}. Next: ask an approver who has not worked on it", code="own-approval")
+
+
+def require_ethics(definition: Definition, now: int) -> None:
+    """Raise Refused when the ethics approval has expired, or a control without warning lacks its reason."""
+    ethics = definition.ethics
+    if ethics is not None and day_of(now) > ethics.expires.toordinal() - _EPOCH:
+        detail = f"the ethics approval {ethics.reference} expired on {ethics.expires}"
+        raise Refused(f"{detail}. Next: renew it, and apply the file with the new date", code="ethics-expired")
+    if without_warning(definition) and not (ethics and ethics.reason):
+        detail = "the control shows no warning, and the file gives no reason. Next: apply it with 'ethics.reason'"
+        raise Refused(detail, code="reason-missing")

@@ -1,6 +1,7 @@
 """What researchers and staff do with experiments: take in a definition, move it through its life.
 
-Each act reads the experiment, asks `lifecycle` for the next value, and saves it by compare-and-set.
+Each act reads the experiment, asks `lifecycle`, `phases` or `decision` for the next value, and saves that by
+compare-and-set.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from experiments import decision, lifecycle, spec
+from experiments import decision, lifecycle, phases, spec
 from experiments.access import ApiKey, Kind, new_key
 from experiments.audit import Note
 from experiments.errors import InvalidInput, NotFound, Stale
-from experiments.lifecycle import Actor, Adaptation, Change
+from experiments.lifecycle import Actor, Change
 from experiments.model import Experiment, Version
+from experiments.phases import Adaptation
 from experiments.runtime import Runtime
 from experiments.store.sharding import choose_tags
 
@@ -70,20 +72,20 @@ def adapt(runtime: Runtime, key: str, wanted: Adaptation, actor: Actor) -> Exper
     that want the same one does it.
     """
     experiment = runtime.store.documents.experiment(key)
-    return runtime.store.documents.save(lifecycle.adapt(experiment, actor, wanted))
+    return runtime.store.documents.save(phases.adapt(experiment, actor, wanted))
 
 
 def _change(runtime: Runtime, experiment: Experiment, name: str, actor: Actor, options: dict[str, Any]) -> Change:
-    simple = lifecycle.SIMPLE.get(name) or decision.SIMPLE.get(name)
+    simple = (lifecycle.SIMPLE | phases.SIMPLE | decision.SIMPLE).get(name)
     if simple is not None:
         _only(options)
         return simple(experiment, actor)
     taken: dict[str, Callable[[], Change]] = {
         "approve": lambda: lifecycle.approve(experiment, actor, locales=_locales(options)),
         "start": lambda: _start(runtime, experiment, actor, simulated=bool(options.get("simulated", False))),
-        "set-traffic": lambda: lifecycle.set_traffic(experiment, actor, _need(options, "traffic", int)),
-        "set-weights": lambda: lifecycle.set_weights(experiment, actor, _need(options, "weights", list)),
-        "close-arm": lambda: lifecycle.close_arm(experiment, actor, _need(options, "variant", str)),
+        "set-traffic": lambda: phases.set_traffic(experiment, actor, _need(options, "traffic", int)),
+        "set-weights": lambda: phases.set_weights(experiment, actor, _need(options, "weights", list)),
+        "close-arm": lambda: phases.close_arm(experiment, actor, _need(options, "variant", str)),
         "conclude": lambda: lifecycle.conclude(experiment, actor, adopt=options.get("adopt")),
         "propose": lambda: decision.propose(experiment, actor, _need(options, "choice", str), options.get("variant")),
     }

@@ -1,19 +1,20 @@
 """The life of an experiment: draft → in_review → approved → running ⇄ suspended → stopped → concluded → archived.
 
 Pure: every transition takes an experiment and returns the next value with its log entry, or raises
-`Refused` with the reason and what to do. The store's compare-and-set makes it true.
+`Refused` with the reason and what to do. The store's compare-and-set makes it true. What changes the shares of a
+running version, and so begins a phase, is in `phases`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
 from experiments import approval
 from experiments.errors import InvalidInput, NotFound, Refused, Stale
-from experiments.model import DAY, Approval, Experiment, LogEntry, Phase, State, Version, day_of
+from experiments.model import Approval, Experiment, LogEntry, Phase, State, Version, day_of
 from experiments.spec import Definition, content_hash
 
 
@@ -33,25 +34,6 @@ class Change:
     experiment: Experiment
     entry: LogEntry
     protocol: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Adaptation:
-    """New shares that follow from sealed counts.
-
-    version, phase  numbers of what they were made for
-    sealed          the last day they rest on
-    weights         basis points in file order, 0 for closed variants
-    closed          positions of the closed variants
-    told            what the log keeps beside the new weights
-    """
-
-    version: int
-    phase: int
-    sealed: int
-    weights: tuple[int, ...]
-    closed: frozenset[int]
-    told: Mapping[str, str | int] = field(default_factory=dict)
 
 
 def apply(
@@ -80,14 +62,14 @@ def apply(
 
 def submit(experiment: Experiment, actor: Actor) -> Change:
     """Ask for approval."""
-    version = _in(experiment, "submit", "draft")
-    _ethics_hold(version.definition, actor)
+    version = version_in(experiment, "submit", "draft")
+    approval.require_ethics(version.definition, actor.now)
     return _put(experiment, version, "submit", actor, state="in_review", submitted_by=actor.name)
 
 
 def reject(experiment: Experiment, actor: Actor) -> Change:
     """Send a version back to its author."""
-    version = _in(experiment, "reject", "in_review", "approved")
+    version = version_in(experiment, "reject", "in_review", "approved")
     return _put(experiment, version, "reject", actor, state="draft", submitted_by=None, approvals=())
 
 
@@ -96,7 +78,7 @@ def approve(experiment: Experiment, actor: Actor, *, locales: Collection[str] | 
 
     The version is approved with the last of them. Once it is, approving again renews what would expire.
     """
-    version = _in(experiment, "approve", "in_review", "approved")
+    version = version_in(experiment, "approve", "in_review", "approved")
     served = version.definition.served_locales()
     chosen = served if locales is None else tuple(tag for tag in served if tag in locales)
     for unknown in sorted(set(locales or ()) - set(served)):
@@ -105,8 +87,8 @@ def approve(experiment: Experiment, actor: Actor, *, locales: Collection[str] | 
         )
     if not chosen:
         raise InvalidInput(f"name at least one locale; served: {', '.join(served)}", pointer="/locales")
-    _require_other(version, actor)
-    _ethics_hold(version.definition, actor)
+    approval.require_other(version, actor.name)
+    approval.require_ethics(version.definition, actor.now)
     given = [
         Approval(who=actor.name, at=actor.now, locale=tag, texts=approval.texts_hash(version.definition, tag))
         for tag in chosen
@@ -115,7 +97,7 @@ def approve(experiment: Experiment, actor: Actor, *, locales: Collection[str] | 
     after = version.model_copy(update={"approvals": (*kept, *given)})
     state = "approved" if version.state == "approved" or approval.complete(after, actor.now) else "in_review"
     after = after.model_copy(update={"state": state})
-    return _changed(experiment, _replace(experiment, after), after, "approve", actor, {"locales": ", ".join(chosen)})
+    return changed_version(experiment, after, "approve", actor, {"locales": ", ".join(chosen)})
 
 
 def start(
@@ -130,7 +112,7 @@ def start(
     definition = version.definition
     if definition.unit == "block":
         raise Refused("experiments by time block cannot be started yet; use 'unit: session' or 'unit: view'")
-    _ethics_hold(definition, actor)
+    approval.require_ethics(definition, actor.now)
     approval.require(version, actor.now)
     phase = Phase(
         number=0, started=actor.now, weights=tuple(v.weight for v in definition.variants), traffic=definition.traffic
@@ -147,88 +129,21 @@ def start(
     return replace(change, protocol=protocol)
 
 
-def set_traffic(experiment: Experiment, actor: Actor, traffic: int) -> Change:
-    """Raise or lower the share of units that take part (basis points); starts a new phase."""
-    version = _running(experiment, "set-traffic")
-    if not 0 <= traffic <= 10_000:
-        raise InvalidInput("traffic is in basis points, 0 to 10000", pointer="/traffic")
-    return _new_phase(experiment, version, "set-traffic", actor, {"traffic": traffic}, {"traffic": traffic})
-
-
-def set_weights(experiment: Experiment, actor: Actor, weights: Sequence[int]) -> Change:
-    """Change the shares, in file order; only where the plan adapts them, and once a day at most."""
-    version = _running(experiment, "set-weights")
-    if version.definition.plan.allocation == "equal":
-        raise Refused("the plan says 'allocation: equal', so the weights cannot change while it runs")
-    if len(weights) != len(version.definition.variants) or sum(weights) != 10_000 or min(weights) < 0:
-        wanted = len(version.definition.variants)
-        raise InvalidInput(f"give {wanted} weights of 0 or more that sum to 10000", pointer="/weights")
-    if weights[version.definition.index_of(version.definition.control) or 0] == 0:
-        raise InvalidInput("the control needs a weight above 0", pointer="/weights")
-    if version.weights_changed is not None and actor.now - version.weights_changed < DAY:
-        raise Refused("weights change at most once a day", code="too-soon")
-    told: dict[str, str | int] = {"weights": ",".join(map(str, weights))}
-    return _new_phase(experiment, version, "set-weights", actor, {"weights": tuple(weights)}, told)
-
-
-def close_arm(experiment: Experiment, actor: Actor, variant: str) -> Change:
-    """Close an arm for good: nobody is shown it again, outcomes of earlier exposures still count."""
-    version = _running(experiment, "close-arm")
-    index = version.definition.index_of(variant)
-    if index is None:
-        raise InvalidInput(f"there is no variant '{variant}'", pointer="/variant")
-    if variant == version.definition.control:
-        raise Refused("the control is never closed: without it nothing can be compared", code="control-needed")
-    if index in version.phase.closed:
-        raise Refused(f"'{variant}' is closed already")
-    closed = version.phase.closed | {index}
-    return _new_phase(experiment, version, "close-arm", actor, {"closed": closed}, {"variant": variant})
-
-
-def adapt(experiment: Experiment, actor: Actor, wanted: Adaptation) -> Change:
-    """Close variants and change the shares in one phase, as sealed counts ask for; for the machine, once for a day.
-
-    Raises Stale when the version that runs, or its phase, is no longer the one that the wish was made for.
-    """
-    version = _running(experiment, "adapt")
-    if version.definition.plan.allocation != "drop-losers":
-        raise Refused("the plan does not say 'allocation: drop-losers', so the machine closes nothing")
-    if (version.number, version.phase.number) != (wanted.version, wanted.phase):
-        raise Stale("the experiment has another version or phase by now; look at its counts again")
-    if not version.is_sealed(wanted.sealed, actor.now):
-        raise Refused("shares follow sealed days only, and this one is not sealed", code="not-sealed")
-    if version.phase.adapted is not None and wanted.sealed <= version.phase.adapted:
-        raise Refused("the shares follow this sealed day already", code="too-soon")
-    if version.weights_changed is not None and day_of(version.weights_changed) == day_of(actor.now):
-        raise Refused("the weights were changed today; they change at most once a day", code="too-soon")
-    _sound(version, wanted)
-    update = {"weights": wanted.weights, "closed": wanted.closed, "adapted": wanted.sealed}
-    told = {"weights": ",".join(map(str, wanted.weights)), **wanted.told}
-    return _new_phase(experiment, version, "adapt", actor, update, told)
-
-
 def suspend(experiment: Experiment, actor: Actor) -> Change:
     """Stop showing variants at once: everybody gets the fallback until it is resumed."""
-    version = _in(experiment, "suspend", "running")
+    version = version_in(experiment, "suspend", "running")
     return _put(experiment, version, "suspend", actor, state="suspended")
-
-
-def resume(experiment: Experiment, actor: Actor) -> Change:
-    """Go on after a suspension, as a new phase."""
-    version = _in(experiment, "resume", "suspended")
-    _ethics_hold(version.definition, actor)
-    return _new_phase(experiment, version.model_copy(update={"state": "running"}), "resume", actor, {}, {})
 
 
 def stop(experiment: Experiment, actor: Actor) -> Change:
     """End the exposures; outcomes of earlier exposures are still taken."""
-    version = _in(experiment, "stop", "running", "suspended")
+    version = version_in(experiment, "stop", "running", "suspended")
     return _put(experiment, version, "stop", actor, state="stopped", stopped=actor.now)
 
 
 def conclude(experiment: Experiment, actor: Actor, *, adopt: str | None = None) -> Change:
     """Close the books once the last day is sealed: destroys K; `adopt` names the text that becomes the fallback."""
-    version = _in(experiment, "conclude", "stopped")
+    version = version_in(experiment, "conclude", "stopped")
     last = day_of(version.stopped or actor.now)
     if not version.is_sealed(last, actor.now):
         hours = -(-(version.sealed_at(last) - actor.now) // 3600)
@@ -240,17 +155,17 @@ def conclude(experiment: Experiment, actor: Actor, *, adopt: str | None = None) 
 
 def archive(experiment: Experiment, actor: Actor) -> Change:
     """Put a concluded experiment away; an adopted text stays."""
-    version = _in(experiment, "archive", "concluded")
+    version = version_in(experiment, "archive", "concluded")
     return _put(experiment, version, "archive", actor, state="archived")
 
 
 SIMPLE: dict[str, Callable[[Experiment, Actor], Change]] = {
-    "submit": submit, "reject": reject, "suspend": suspend, "resume": resume,
-    "stop": stop, "archive": archive,
+    "submit": submit, "reject": reject, "suspend": suspend, "stop": stop, "archive": archive,
 }  # fmt: skip
 
 
-def _in(experiment: Experiment, act: str, *states: State) -> Version:
+def version_in(experiment: Experiment, act: str, *states: State) -> Version:
+    """Return the newest version in one of the states. Raises NotFound, or Refused with the state it is in."""
     if not experiment.versions:
         raise NotFound(f"experiment '{experiment.key}' has no version")
     for version in reversed(experiment.versions):
@@ -261,39 +176,12 @@ def _in(experiment: Experiment, act: str, *states: State) -> Version:
     raise Refused(f"cannot {act}: version {latest.number} is {latest.state.replace('_', ' ')}; it must be {wanted}")
 
 
-def _running(experiment: Experiment, act: str) -> Version:
-    return _in(experiment, act, "running")
-
-
-def _sound(version: Version, wanted: Adaptation) -> None:
-    """Hold the machine's shares against what may never happen, whatever the counts say."""
-    weights, size = wanted.weights, len(version.definition.variants)
-    control = version.definition.index_of(version.definition.control) or 0
-    if control in wanted.closed or len(weights) != size or weights[control] <= 0:
-        raise Refused("the control is never closed: without it nothing can be compared", code="control-needed")
-    if not version.phase.closed <= wanted.closed:
-        raise Refused("a closed variant stays closed")
-    if sum(weights) != 10_000 or min(weights) < 0 or any(weights[index] for index in wanted.closed):
-        raise InvalidInput("weights sum to 10000, and closed variants have none", pointer="/weights")
-
-
 def _to_start(experiment: Experiment, actor: Actor) -> Version:
     latest = experiment.latest if experiment.versions else None
     if latest is not None and latest.state == "in_review":
         what = approval.missing(latest, actor.now)
         raise Refused(f"cannot start: version {latest.number} is in review; {what or 'it must be approved'}")
-    return _in(experiment, "start", "approved")
-
-
-def _require_other(version: Version, actor: Actor) -> None:
-    """Refuse an approval of one's own."""
-    did = {
-        version.changed_by: "changed the file last", version.texts_by: "wrote the texts",
-        version.submitted_by: "asked for the approval",
-    }  # fmt: skip
-    if actor.name in did:
-        detail = f"{actor.name} {did[actor.name]}, so somebody else must approve"
-        raise Refused(f"{detail}. Next: ask an approver who has not worked on it", code="own-approval")
+    return version_in(experiment, "start", "approved")
 
 
 def _texts_by(known: Experiment, definition: Definition, actor: Actor) -> str:
@@ -315,41 +203,21 @@ def _overtaken(known: Experiment) -> str:
     return f"{detail}. Next: compare with what is there now, and repeat your change"
 
 
-def _ethics_hold(definition: Definition, actor: Actor) -> None:
-    ethics = definition.ethics
-    if ethics is not None and day_of(actor.now) > ethics.expires.toordinal() - _EPOCH:
-        detail = f"the ethics approval {ethics.reference} expired on {ethics.expires}"
-        raise Refused(f"{detail}. Next: renew it, and apply the file with the new date", code="ethics-expired")
-    if approval.without_warning(definition) and not (ethics and ethics.reason):
-        detail = "the control shows no warning, and the file gives no reason. Next: apply it with 'ethics.reason'"
-        raise Refused(detail, code="reason-missing")
-
-
-_EPOCH = 719_163  # date(1970, 1, 1).toordinal()
-
-
 def _stopped(version: Version, now: int) -> Version:
     return version.model_copy(update={"state": "stopped", "stopped": now})
 
 
-def _new_phase(
-    experiment: Experiment, version: Version, act: str, actor: Actor,
-    update: dict[str, Any], told: dict[str, str | int],
-) -> Change:  # fmt: skip
-    phase = version.phase.model_copy(update={"number": version.phase.number + 1, "started": actor.now, **update})
-    if phase.number >= 1024:
-        raise Refused("a version has at most 1024 phases; start a new version")
-    after = version.model_copy(update={"phases": (*version.phases, phase)})
-    return _changed(experiment, _replace(experiment, after), after, act, actor, {"phase": phase.number, **told})
-
-
 def _put(experiment: Experiment, version: Version, act: str, actor: Actor, **update: Any) -> Change:
     after = version.model_copy(update=update)
-    return _changed(experiment, _replace(experiment, after), after, act, actor)
+    return changed_version(experiment, after, act, actor)
 
 
-def _replace(experiment: Experiment, after: Version) -> tuple[Version, ...]:
-    return tuple(after if v.number == after.number else v for v in experiment.versions)
+def changed_version(
+    experiment: Experiment, after: Version, act: str, actor: Actor, details: dict[str, str | int] | None = None
+) -> Change:
+    """Return the change that puts a version's next value in its place."""
+    versions = tuple(after if v.number == after.number else v for v in experiment.versions)
+    return _changed(experiment, versions, after, act, actor, details)
 
 
 def _changed(

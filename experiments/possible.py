@@ -1,6 +1,6 @@
 """Which acts are possible now, for a person, and why not where they are not: by trying each. Pure.
 
-The rules themselves are those of `lifecycle` and `decision`; nothing here repeats them.
+The rules themselves are those of `lifecycle`, `phases` and `decision`; nothing here repeats them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from experiments import decision, lifecycle
+from experiments import decision, lifecycle, phases
 from experiments.errors import SignpostError
 from experiments.lifecycle import Actor, Change
 from experiments.model import Experiment, Version
@@ -43,24 +43,24 @@ def _start(experiment: Experiment, actor: Actor) -> Change:
 
 
 def _set_traffic(experiment: Experiment, actor: Actor) -> Change:
-    return lifecycle.set_traffic(experiment, actor, 10_000)
+    return phases.set_traffic(experiment, actor, 10_000)
 
 
 def _set_weights(experiment: Experiment, actor: Actor) -> Change:
     version = experiment.on_surface
-    return lifecycle.set_weights(experiment, actor, version.phase.weights if version else ())
+    return phases.set_weights(experiment, actor, version.phase.weights if version else ())
 
 
 def _close_arm(experiment: Experiment, actor: Actor) -> Change:
     version = experiment.on_surface or experiment.latest
     left = closable(version)
-    return lifecycle.close_arm(experiment, actor, left[0] if left else version.definition.control)
+    return phases.close_arm(experiment, actor, left[0] if left else version.definition.control)
 
 
 TRIES: Mapping[str, Try] = {
     "submit": lifecycle.submit, "reject": lifecycle.reject, "approve": lifecycle.approve, "start": _start,
     "set-traffic": _set_traffic, "set-weights": _set_weights, "close-arm": _close_arm, "suspend": lifecycle.suspend,
-    "resume": lifecycle.resume, "stop": lifecycle.stop, "archive": lifecycle.archive,
+    "resume": phases.resume, "stop": lifecycle.stop, "archive": lifecycle.archive,
 }  # fmt: skip
 DECIDING: Mapping[str, Try] = {
     "propose": lambda experiment, actor: decision.propose(

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from experiments import lifecycle, replaying
+from experiments import phases, replaying
 from experiments.assignment import choose
 from experiments.errors import OutcomeRefused, StoreUnavailable, TokenError
 from experiments.store.connection import connect
@@ -290,18 +290,18 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def close_an_arm(self, data):
         arm = data.draw(st.sampled_from([n for n in (1, 2) if n not in self.model.closed]))
-        self.change(lifecycle.close_arm, VARIANTS[arm])
+        self.change(phases.close_arm, VARIANTS[arm])
         self.model.change(closed=self.model.closed | {arm})
 
     @rule(traffic=st.sampled_from([0, 3000, 7000, 10_000]))
     def change_traffic(self, traffic):
-        self.change(lifecycle.set_traffic, traffic)
+        self.change(phases.set_traffic, traffic)
         self.model.change(traffic=traffic)
 
     @precondition(lambda self: self.now - self.weights_changed >= DAY)
     @rule(weights=st.sampled_from([(5000, 3000, 2000), (1000, 1000, 8000), (9000, 1000, 0)]))
     def change_weights(self, weights):
-        self.change(lifecycle.set_weights, list(weights))
+        self.change(phases.set_weights, list(weights))
         if weights != self.model.weights:
             self.weights_changed = self.now
         self.model.change(weights=weights)

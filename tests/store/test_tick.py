@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from experiments import desk, lifecycle
+from experiments import desk, lifecycle, phases
 from experiments.errors import NotFound, Stale, StoreUnavailable
 from experiments.lifecycle import Actor
 from experiments.model import DAY, HOUR
@@ -47,13 +47,18 @@ def play(world, dropping, definition):
     return run
 
 
+def act_of(name):
+    """The transition of this name."""
+    return getattr(phases, name, None) or getattr(lifecycle, name)
+
+
 def add(world, live, events=EVENTS, units=UNITS, day=FIRST, phase=0) -> None:
     cells = {"a": units, "e": units, "d0": events}
     fields = {f"{phase}.{k}.0.0.{name}": n for name, ns in cells.items() for k, n in enumerate(ns) if n}
     world.store.ledger.client.hset(keys.counts(live.tags[0], day), mapping=fields)
 
 
-def phases(world, key="four-lines"):
+def phases_of(world, key="four-lines"):
     return world.store.documents.experiment(key).latest.phases
 
 
@@ -74,7 +79,7 @@ def test_a_loser_is_closed_and_the_log_says_why(each_store, make_world, definiti
         "experiment": "four-lines", "version": 1, "code": "changed", "text": found.decision.text,
         "sealed": "2026-11-24", "closed": ["harm"], "weights": {"present": 5001, "law": 4999, "harm": 0},
     }  # fmt: skip
-    before, after = phases(world)
+    before, after = phases_of(world)
     assert (after.number, after.weights, after.closed, after.adapted) == (1, (5001, 4999, 0), {2}, FIRST)
     assert (after.started, after.traffic, before.weights) == (SEALED, before.traffic, (3334, 3333, 3333))
     entry = world.store.documents.log("four-lines")[-1]
@@ -103,7 +108,7 @@ def test_a_dry_run_does_nothing(world, play):
     play()
     found = one(world, dry_run=True)
     assert (found.code, found.decision.wanted.weights) == ("would-change", (5001, 4999, 0))
-    assert len(phases(world)) == 1
+    assert len(phases_of(world)) == 1
     assert one(world).code == "changed"
 
 
@@ -112,7 +117,7 @@ def test_one_change_a_day_whatever_is_sealed_meanwhile(world, play):
     add(world, live, events=(60, 60, 90), day=FIRST + 1)
     found = [one(world, SEALED + DAY + hour * HOUR).code for hour in range(24)]
     assert Counter(found) == {"changed": 1, "done": 23}
-    assert phases(world)[-1].adapted == FIRST + 1
+    assert phases_of(world)[-1].adapted == FIRST + 1
 
 
 def at_once(number, act):
@@ -139,7 +144,7 @@ def test_of_many_ticks_at_once_one_acts(world, play, ledger, volatile_server, op
     assert Counter(codes)["changed"] == 1
     assert set(codes) <= {"changed", "changed-meanwhile", "done"}
     assert len(codes) == len(worlds)
-    assert [phase.number for phase in phases(world)] == [0, 1]
+    assert [phase.number for phase in phases_of(world)] == [0, 1]
     assert [entry.act for entry in world.store.documents.log("four-lines")].count("adapt") == 1
 
 
@@ -151,12 +156,12 @@ def test_people_who_act_meanwhile_come_first(world, play, monkeypatch, act):
     adapt = desk.adapt
 
     def after_somebody(*args):
-        world.change(getattr(lifecycle, act), now=SEALED, **options)
+        world.change(act_of(act), now=SEALED, **options)
         return adapt(*args)
 
     monkeypatch.setattr(desk, "adapt", after_somebody)
     assert one(world).code in ("changed-meanwhile", "transition-refused")
-    assert all(phase.adapted is None for phase in phases(world))
+    assert all(phase.adapted is None for phase in phases_of(world))
     log = world.store.documents.log("four-lines")
     assert log[-1].act == act.replace("_", "-")
 
@@ -165,11 +170,11 @@ def test_somebody_between_reading_and_saving_makes_it_stale(world, play, monkeyp
     play()
     found = one(world, dry_run=True)
     read = world.store.documents.experiment("four-lines")
-    world.change(lifecycle.set_traffic, 9_000, now=SEALED)
-    change = lifecycle.adapt(read, Actor("signpost tick", SEALED), found.decision.wanted)
+    world.change(phases.set_traffic, 9_000, now=SEALED)
+    change = phases.adapt(read, Actor("signpost tick", SEALED), found.decision.wanted)
     with pytest.raises(Stale):
         world.store.documents.save(change)
-    assert phases(world)[-1].closed == frozenset()
+    assert phases_of(world)[-1].closed == frozenset()
 
 
 def test_a_draft_of_the_next_version_disturbs_nothing(world, play, definition, dropping):
@@ -195,7 +200,7 @@ def test_a_draft_of_the_next_version_disturbs_nothing(world, play, definition, d
 def test_what_the_counts_forbid(world, play, code, options):
     play(**options)
     assert one(world).code == code
-    assert len(phases(world)) == 1
+    assert len(phases_of(world)) == 1
 
 
 def test_before_a_sealed_day(world, play):
@@ -209,14 +214,14 @@ def test_while_suspended(world, play):
     play()
     world.change(lifecycle.suspend, now=SEALED)
     assert one(world).code == "suspended"
-    world.change(lifecycle.resume, now=SEALED)
+    world.change(phases.resume, now=SEALED)
     assert one(world).code == "changed"
-    assert [phase.number for phase in phases(world)] == [0, 1, 2]
+    assert [phase.number for phase in phases_of(world)] == [0, 1, 2]
 
 
 def test_on_the_day_on_which_people_changed_weights(world, play):
     live = play()
-    world.change(lifecycle.set_weights, [3333, 3334, 3333], now=SEALED - 60)
+    world.change(phases.set_weights, [3333, 3334, 3333], now=SEALED - 60)
     assert one(world).code == "too-soon"
     add(world, live, (0, 0, 0), (300, 300, 300), FIRST + 1)
     assert one(world, SEALED + DAY).code == "changed"
@@ -236,7 +241,7 @@ def test_an_unknown_key_changes_nothing(world, play):
     play()
     with pytest.raises(NotFound):
         tick(world.runtime, SEALED, ["four-lines", "nothing"])
-    assert len(phases(world)) == 1
+    assert len(phases_of(world)) == 1
 
 
 def test_each_experiment_by_itself(world, play, definition, dropping):
@@ -350,7 +355,7 @@ def test_what_was_acted_on_is_not_due_even_if_the_marks_are_lost(world, play, vo
 @pytest.mark.parametrize("act", ["suspend", "stop"])
 def test_only_what_runs_is_due(world, play, act):
     play()
-    world.change(getattr(lifecycle, act), now=SEALED)
+    world.change(act_of(act), now=SEALED)
     assert list(due(world.runtime, SEALED + DAY)) == []
 
 

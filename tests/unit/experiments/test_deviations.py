@@ -2,9 +2,10 @@
 
 import pytest
 
-from experiments import deviations, lifecycle
-from experiments.lifecycle import Actor, Adaptation
+from experiments import deviations, lifecycle, phases
+from experiments.lifecycle import Actor
 from experiments.model import DAY, day_of
+from experiments.phases import Adaptation
 
 NOW = 20_781 * DAY + 43_200
 
@@ -25,7 +26,8 @@ class Life:
         self.do("start", "bob", now, key="1.wrapped")
 
     def do(self, name, who="bob", now=NOW, why=None, **options):
-        self.keep(getattr(lifecycle, name)(self.experiment, Actor(who, now, why), **options))
+        act = getattr(phases, name, None) or getattr(lifecycle, name)
+        self.keep(act(self.experiment, Actor(who, now, why), **options))
 
     def keep(self, change):
         self.experiment = change.experiment

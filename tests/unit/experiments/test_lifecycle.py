@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import lifecycle
+from experiments import lifecycle, phases
 from experiments.errors import InvalidInput, NotFound, Refused, Stale
-from experiments.lifecycle import Actor, Adaptation
+from experiments.lifecycle import Actor
 from experiments.model import DAY, Experiment, day_of
+from experiments.phases import Adaptation
 
 NOW = 20_781 * DAY + 43_200
 LATER = NOW + 30 * DAY
@@ -42,8 +43,13 @@ def adaptive(definition, document):
     return definition(plan=document()["plan"] | {"allocation": "drop-losers"})
 
 
+def act_of(name):
+    """The transition of this name."""
+    return getattr(phases, name, None) or getattr(lifecycle, name)
+
+
 def act(experiment, name, actor=BOB, **options):
-    return getattr(lifecycle, name)(experiment, actor, **{**OPTIONS.get(name, {}), **options})
+    return act_of(name)(experiment, actor, **{**OPTIONS.get(name, {}), **options})
 
 
 def in_state(state, definition, known=None):
@@ -257,7 +263,7 @@ def wanted(**changes) -> Adaptation:
 
 
 def test_the_machine_closes_and_shares_anew_in_one_phase(adaptive):
-    change = lifecycle.adapt(in_state("running", adaptive), NEXT, wanted(told={"closed": "law"}))
+    change = phases.adapt(in_state("running", adaptive), NEXT, wanted(told={"closed": "law"}))
     before, after = change.experiment.latest.phases
     assert (before.closed, before.adapted) == (frozenset(), None)
     assert (after.number, after.started, after.weights, after.closed) == (1, NEXT.now, (500, 0, 9500), {1})
@@ -270,7 +276,7 @@ def test_the_machine_closes_and_shares_anew_in_one_phase(adaptive):
 @pytest.mark.parametrize("other", [{"version": 2}, {"phase": 1}])
 def test_a_wish_for_another_phase_is_stale(adaptive, other):
     with pytest.raises(Stale):
-        lifecycle.adapt(in_state("running", adaptive), NEXT, wanted(**other))
+        phases.adapt(in_state("running", adaptive), NEXT, wanted(**other))
 
 
 def test_any_other_phase_makes_the_wish_stale(adaptive):
@@ -278,34 +284,34 @@ def test_any_other_phase_makes_the_wish_stale(adaptive):
     for act_of_people in ("suspend", "resume"):
         found = act(found, act_of_people).experiment
     with pytest.raises(Stale):
-        lifecycle.adapt(found, NEXT, wanted())
+        phases.adapt(found, NEXT, wanted())
 
 
 def test_the_machine_leaves_equal_shares_alone(definition):
     with pytest.raises(Refused, match="closes nothing"):
-        lifecycle.adapt(in_state("running", definition()), NEXT, wanted())
+        phases.adapt(in_state("running", definition()), NEXT, wanted())
 
 
 def test_only_a_sealed_day_counts_and_only_once(adaptive):
     found = in_state("running", adaptive)
     with pytest.raises(Refused) as caught:
-        lifecycle.adapt(found, NEXT, wanted(sealed=day_of(NEXT.now)))
+        phases.adapt(found, NEXT, wanted(sealed=day_of(NEXT.now)))
     assert caught.value.code == "not-sealed"
-    found = lifecycle.adapt(found, NEXT, wanted()).experiment
+    found = phases.adapt(found, NEXT, wanted()).experiment
     later = Actor("signpost tick", NEXT.now + DAY)
     with pytest.raises(Refused, match="already") as caught:
-        lifecycle.adapt(found, later, wanted(phase=1))
+        phases.adapt(found, later, wanted(phase=1))
     assert caught.value.code == "too-soon"
-    assert lifecycle.adapt(found, later, wanted(phase=1, sealed=day_of(NOW) + 1, weights=(600, 0, 9400)))
+    assert phases.adapt(found, later, wanted(phase=1, sealed=day_of(NOW) + 1, weights=(600, 0, 9400)))
 
 
 def test_the_machine_waits_a_day_after_people(adaptive):
     midnight = (day_of(NOW) + 4) * DAY
     found = act(in_state("running", adaptive), "set_weights", Actor("bob", midnight)).experiment
     with pytest.raises(Refused) as caught:
-        lifecycle.adapt(found, Actor("signpost tick", midnight + DAY - 1), wanted(phase=1))
+        phases.adapt(found, Actor("signpost tick", midnight + DAY - 1), wanted(phase=1))
     assert caught.value.code == "too-soon"
-    assert lifecycle.adapt(found, Actor("signpost tick", midnight + DAY), wanted(phase=1))
+    assert phases.adapt(found, Actor("signpost tick", midnight + DAY), wanted(phase=1))
 
 
 @pytest.mark.parametrize(
@@ -322,21 +328,21 @@ def test_the_machine_waits_a_day_after_people(adaptive):
 )
 def test_the_machine_may_not_do_harm_whatever_it_wants(adaptive, changes, code):
     with pytest.raises((Refused, InvalidInput)) as caught:
-        lifecycle.adapt(in_state("running", adaptive), NEXT, wanted(**changes))
+        phases.adapt(in_state("running", adaptive), NEXT, wanted(**changes))
     assert caught.value.code == code
 
 
 def test_the_machine_opens_nothing_again(adaptive):
     closed = act(in_state("running", adaptive), "close_arm", variant="harm").experiment
     with pytest.raises(Refused, match="stays closed"):
-        lifecycle.adapt(closed, NEXT, wanted(phase=1))
+        phases.adapt(closed, NEXT, wanted(phase=1))
 
 
 def test_the_weights_that_people_set_are_remembered(adaptive):
     found = in_state("running", adaptive)
     assert (found.latest.weights_asked, found.latest.weights_changed) == ((5000, 3000, 2000), None)
     found = act(found, "set_weights", weights=[2000, 2000, 6000]).experiment
-    found = lifecycle.adapt(found, NEXT, wanted(phase=1)).experiment
+    found = phases.adapt(found, NEXT, wanted(phase=1)).experiment
     found = act(found, "set_traffic", NEXT, traffic=9000).experiment
     assert (found.latest.weights_asked, found.latest.weights_changed) == ((2000, 2000, 6000), NEXT.now)
     found = act(found, "set_weights", Actor("bob", NEXT.now + DAY), weights=[7000, 1000, 2000]).experiment

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments import lifecycle, outcomes, recording
+from experiments import lifecycle, outcomes, phases, recording
 from experiments.errors import InvalidInput, OutcomeRefused, StoreUnavailable, TokenError
 from experiments.model import DAY, HOUR
 from experiments.outcomes import Event
@@ -135,13 +135,13 @@ def test_traffic_leaves_units_out_and_raising_it_moves_nobody(running, definitio
     assert 10 < len(inside) < 40
     assert {told.reason for session, told in before.items() if session not in inside} == {"out-of-traffic"}
     assert world.total(live, "a") == len(inside)
-    world.change(lifecycle.set_traffic, 8000, now=NOON + 60)
+    world.change(phases.set_traffic, 8000, now=NOON + 60)
     after = {session: world.assign(session, NOON + 61) for session in SESSIONS}
     assert {session: after[session].variant for session in inside} == {s: before[s].variant for s in inside}
     assert {after[session].phase for session in inside} == {0}, "a row keeps the phase it was made in"
     fresh = {session for session in SESSIONS if after[session].in_experiment} - inside
     assert {after[session].phase for session in fresh} == {1}
-    world.change(lifecycle.set_traffic, 0, now=NOON + 120)
+    world.change(phases.set_traffic, 0, now=NOON + 120)
     assert all(world.assign(session, NOON + 121).in_experiment for session in inside)
     assert world.assign("new", NOON + 121).reason == "out-of-traffic"
 
@@ -150,7 +150,7 @@ def test_new_weights_hold_for_new_units_only(running, definition, world, documen
     plan = document()["plan"] | {"allocation": "drop-losers"}
     running(definition(plan=plan))
     before = {session: world.assign(session).variant for session in SESSIONS[:30]}
-    world.change(lifecycle.set_weights, [100, 100, 9800], now=NOON + 60)
+    world.change(phases.set_weights, [100, 100, 9800], now=NOON + 60)
     assert {session: world.assign(session, NOON + 61).variant for session in before} == before
     fresh = [world.assign(session, NOON + 61) for session in SESSIONS[30:]]
     assert [told.variant for told in fresh].count("harm") > 25
@@ -161,7 +161,7 @@ def test_a_closed_arm_is_not_shown_again_and_its_outcomes_count(world, live):
     mine, other = of_variant(world, "harm"), of_variant(world, "law")
     shown = world.assign(mine, shown=True)
     world.assign(other, shown=True)
-    world.change(lifecycle.close_arm, "harm", now=NOON + 60)
+    world.change(phases.close_arm, "harm", now=NOON + 60)
     back = world.assign(mine, NOON + 61)
     assert (back.in_experiment, back.reason, back.grant) == (False, "arm-closed", None)
     assert back.shown.message.title == "Stop"
@@ -179,7 +179,7 @@ def test_suspended_shows_the_fallback_and_takes_outcomes(world, live):
     world.change(lifecycle.suspend, now=NOON + 10)
     assert world.assign("a", NOON + 11).reason == "suspended"
     assert world.outcome("a", NOON + 12) == "recorded"
-    world.change(lifecycle.resume, now=NOON + 20)
+    world.change(phases.resume, now=NOON + 20)
     told = world.assign("b", NOON + 21)
     assert (told.in_experiment, told.phase) == (True, 1)
 
@@ -493,7 +493,7 @@ def test_without_day_keys_nothing_is_counted_and_everything_is_shown(
 def test_a_row_of_a_phase_this_process_has_not_heard_of_is_answered(world, live, make_world):
     behind = make_world(world.store)
     behind.runtime.refresh(NOON)
-    world.change(lifecycle.set_traffic, 9000, now=NOON + 5)
+    world.change(phases.set_traffic, 9000, now=NOON + 5)
     fresh = next(s for s in SESSIONS if world.assign(s, NOON + 6).in_experiment)
     told = behind.assign(fresh, NOON + 7)
     assert (told.in_experiment, told.phase) == (True, 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments import decision, lifecycle, possible, steps
+from experiments import decision, lifecycle, phases, possible, steps
 from experiments.errors import SignpostError
 from experiments.lifecycle import Actor
 from experiments.model import DAY
@@ -108,7 +108,7 @@ def test_everybody_can_suspend_and_only_approvers_resume(definition):
 def test_the_control_and_what_is_closed_are_not_closable(definition):
     running = life(definition)["running"]
     assert possible.closable(running.latest) == ["law", "harm"]
-    closed = lifecycle.close_arm(running, ANN, "law").experiment
+    closed = phases.close_arm(running, ANN, "law").experiment
     assert possible.closable(closed.latest) == ["harm"]
 
 

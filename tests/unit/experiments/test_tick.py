@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments import lifecycle, results
+from experiments import lifecycle, phases, results
 from experiments.allocation import basis_points, decide, ruled_out
-from experiments.lifecycle import Actor, Adaptation
+from experiments.lifecycle import Actor
 from experiments.model import DAY
+from experiments.phases import Adaptation
 from experiments.store import Condition
 from stats.reasons import Reason
 
@@ -114,7 +115,7 @@ def test_planned_shares_keep_their_proportions(running):
 
 def test_weights_that_people_set_hold(running):
     """The machine keeps the proportions of people's weights, and does not undo them while nothing is ruled out."""
-    experiment = lifecycle.set_weights(running(), Actor("bob", NOW + DAY), [2000, 6000, 2000]).experiment
+    experiment = phases.set_weights(running(), Actor("bob", NOW + DAY), [2000, 6000, 2000]).experiment
     early, rest = counts((60, 60, 60), days=1), {"phase": 1, "first": START + 1, "units": (3000, 9000, 3000)}
     assert asked(experiment, early, counts((60, 180, 60), **rest)).code == "nothing-to-change"
     assert asked(experiment, early, counts((60, 180, 10), **rest)).wanted.weights == (2500, 7500, 0)
@@ -125,14 +126,14 @@ def test_a_new_leader_is_favoured_over_what_people_set_not_over_the_last_leader(
     first = counts((6, 18, 9), units=(300, 900, 300))
     found = asked(experiment, first)
     assert (found.wanted.told["leader"], found.wanted.weights) == ("harm", (1465, 4393, 4142))
-    experiment = lifecycle.adapt(experiment, TICK, found.wanted).experiment
+    experiment = phases.adapt(experiment, TICK, found.wanted).experiment
     then = counts((12, 12, 10), units=(220, 659, 621), phase=1, first=START + DAYS, days=3)
     found = asked(experiment, first, then, sealed=START + DAYS + 2)
     assert (found.wanted.told["leader"], found.wanted.weights) == ("present", (4142, 4393, 1465))
 
 
 def test_a_variant_that_people_closed_stays_closed_and_changes_nothing(running):
-    experiment = lifecycle.close_arm(running(weights=(2000, 6001, 1999)), Actor("bob", NOW + DAY), "law").experiment
+    experiment = phases.close_arm(running(weights=(2000, 6001, 1999)), Actor("bob", NOW + DAY), "law").experiment
     early = counts((60, 180, 60), units=(3000, 9000, 3000), days=1)
     after = counts((60, 0, 60), units=(3000, 0, 3000), phase=1, first=START + 1)
     assert asked(experiment, early, after).code == "nothing-to-change"
@@ -141,7 +142,7 @@ def test_a_variant_that_people_closed_stays_closed_and_changes_nothing(running):
 def test_done_once_there_is_nothing_more_to_do(running):
     experiment, before = running(leader_share=True), counts((60, 60, 12))
     wanted = asked(experiment, before).wanted
-    after = lifecycle.adapt(experiment, TICK, wanted).experiment
+    after = phases.adapt(experiment, TICK, wanted).experiment
     assert asked(after, before).code == "nothing-to-change"
 
 
@@ -232,7 +233,7 @@ def test_whatever_is_counted_the_change_can_be_made(running, days, leader):
         if found.wanted is None:
             continue
         actor = Actor("signpost tick", NOW + (number + 3) * DAY)
-        after = lifecycle.adapt(experiment, actor, found.wanted).experiment
+        after = phases.adapt(experiment, actor, found.wanted).experiment
         assert after.latest.phase.number == phase.number + 1
         assert asked(after, by_day, sealed=START + number).wanted is None
         assert 0 not in after.latest.phase.closed
