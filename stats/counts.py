@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -125,12 +126,13 @@ class Counts:
 
 def tally(cells: Iterable[Cell], outcome: str) -> dict[tuple[str, int], Tally]:
     """Return (variant, phase) -> sums of one outcome's counts over periods, surfaces and strata."""
-    sums: dict[tuple[str, int], Tally] = {}
+    sums: defaultdict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
     for cell in cells:
-        key = cell.variant, cell.phase
-        found = Tally(cell.assigned, cell.exposed, cell.conversions.get(outcome, 0))
-        sums[key] = sums.get(key, Tally()) + found
-    return sums
+        found = sums[cell.variant, cell.phase]
+        found[0] += cell.assigned
+        found[1] += cell.exposed
+        found[2] += cell.conversions.get(outcome, 0)
+    return {key: Tally(*found) for key, found in sums.items()}
 
 
 def total(sums: Mapping[tuple[str, int], Tally], variant: str, phases: Iterable[int] | None = None) -> Tally:

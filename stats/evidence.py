@@ -180,8 +180,26 @@ def _pairs(state: State, events: Array, rho: Array) -> tuple[Array, Array]:
     peak = growth.max(axis=-1, keepdims=True)
     growth -= peak
     log_e = np.log(np.exp(growth, out=growth).sum(axis=-1)) + peak[..., 0]
-    _clear_diagonal(log_e)
-    return after, log_e if state.better == "higher" else np.swapaxes(log_e, -1, -2)
+    return after, _turned(log_e, state.better)
+
+
+def log_e_now(events: Array, rho: Array, better: Better) -> Array:
+    """Return one run's log e-values (K, K) after all batches, as `follow` has them last, without the path.
+
+    events, rho  (B, K) counts of each batch, and assignment probabilities
+
+    Batches of the same probabilities are one, as only sums enter: see `_pairs`.
+    """
+    rows, epoch = np.unique(rho, axis=0, return_inverse=True)
+    sums = np.zeros_like(rows)
+    np.add.at(sums, epoch, events)
+    share, both = _shares(rows)
+    first = np.where(both, sums[:, :, None], 0.0)
+    label = np.where(both, sums[:, :, None] + sums[:, None, :], 0.0)
+    growth = (first[..., None] * GRID - label[..., None] * np.log1p(share[..., None] * np.expm1(GRID))).sum(axis=0)
+    growth += LOG_WEIGHTS
+    peak = growth.max(axis=-1, keepdims=True)
+    return _turned(np.log(np.exp(growth - peak).sum(axis=-1)) + peak[..., 0], better)
 
 
 def _shares(rho: Array) -> tuple[Array, Flags]:
@@ -200,9 +218,11 @@ def _log_growth(share: Array) -> Array:
     return grown.reshape(*share.shape, GRID.size)
 
 
-def _clear_diagonal(log_e: Array) -> None:
+def _turned(log_e: Array, better: Better) -> Array:
+    """Return e-values for "i is better than j", 1 of each arm beside itself."""
     arms = np.arange(log_e.shape[-1])
     log_e[..., arms, arms] = 0.0
+    return log_e if better == "higher" else np.swapaxes(log_e, -1, -2)
 
 
 def _wealth(state: State, log_e: Array, events: Array, units: Array, rho: Array) -> Array:

@@ -29,13 +29,13 @@ def safety(reading: Reading, counts: Counts, gate: Gate, notes: Notes) -> tuple[
     margin = reading.outcome.margin_ratio
     if margin is None:
         notes.add_all("no-margin", (f"safety[].{name}" for name in _NAMES[2:]))
-    within = [None if margin is None else found.shifted(margin).log_e[0] for found in (reading, live)]
-    return tuple(_safety(variant, reading, live, within, notes) for variant in others)
+    within = [None if margin is None else found.shifted(margin).log_e for found in (reading, live)]
+    return tuple(_safety(variant, reading, live.log_e, within, notes) for variant in others)
 
 
-def _safety(variant: str, reading: Reading, live: Reading, within: list[Array | None], notes: Notes) -> Safety:
+def _safety(variant: str, reading: Reading, live: Array, within: list[Array | None], notes: Notes) -> Safety:
     plan, arm, control = reading.plan, reading.arm(variant), reading.arm(reading.plan.control)
-    sealed, now = float(reading.state.peak[0, control, arm]), float(live.state.log_e[0, control, arm])
+    sealed, now = float(reading.state.peak[0, control, arm]), float(live[control, arm])
     reach = -log(plan.harm_alpha)
     # What is within the margin is judged as things stand: a variant that was, once, may have become worse since.
     margin, margin_now = (None if found is None else float(found[arm, control]) for found in within)

@@ -67,13 +67,15 @@ def path_of(plan: Plan, counts: Counts, outcome: str, surface: str | None = None
     cells = [cell for cell in counts.sealed if surface is None or cell.surface == surface]
     batches = _batches(cells)
     column = {variant: k for k, variant in enumerate(plan.variants)}
-    sums = np.zeros((3, len(batches), len(plan.variants)))
-    for cell in cells:
-        measures = cell.assigned, cell.exposed, cell.conversions.get(outcome, 0)
-        sums[:, batches[cell.period, cell.phase], column[cell.variant]] += measures
+    sums = np.zeros((len(batches) * len(column), 3))
+    if cells:
+        place = np.array([batches[c.period, c.phase] * len(column) + column[c.variant] for c in cells])
+        measures = np.array([(c.assigned, c.exposed, c.conversions.get(outcome, 0)) for c in cells], dtype=float)
+        np.add.at(sums, place, measures)
+    assigned, units, events = sums.T.reshape(3, len(batches), len(column))
     phases = tuple(phase for _, phase in batches)
-    rho = _logged(plan, counts, phases) if counts.shares else _observed(phases, sums[1])
-    return Path(tuple(period for period, _ in batches), phases, rho, *sums)
+    rho = _logged(plan, counts, phases) if counts.shares else _observed(phases, units)
+    return Path(tuple(period for period, _ in batches), phases, rho, assigned, units, events)
 
 
 def _batches(cells: list[Cell]) -> dict[tuple[str, int], int]:

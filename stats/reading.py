@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats.counts import Counts
-from stats.evidence import Array, State, Steps, follow, start
+from stats.evidence import Array, State, Steps, follow, log_e_now, start
 from stats.path import Path, path_of
 from stats.plan import Outcome, Plan
 from stats.sequences import Labels, labels, ratio_sequences
@@ -19,13 +19,34 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Reading:
-    """An outcome's path, what the engine knows at its end, and the way there (None without a sealed period)."""
+    """An outcome's path, what the engine knows at its end, and the way there (None without a sealed period).
+
+    The path is followed when it is first asked for: what only wants to know how things stand now need not.
+    """
 
     plan: Plan
     outcome: Outcome
     path: Path
-    state: State
-    steps: Steps | None
+
+    @property
+    def state(self) -> State:
+        return self._followed[0]
+
+    @property
+    def steps(self) -> Steps | None:
+        return self._followed[1]
+
+    @cached_property
+    def _followed(self) -> tuple[State, Steps | None]:
+        state = start(1, len(self.plan.variants), self.plan.alpha, self.outcome.better)
+        if not self.path.periods:
+            return state, None
+        return follow(state, self.path.events[None], self.path.units[None], self.path.rho[None])
+
+    @property
+    def log_e(self) -> Array:
+        """Log e-values (K, K) at the end of the path: those of `state`, without following it."""
+        return log_e_now(self.path.events, self.path.rho, self.outcome.better)
 
     def arm(self, variant: str) -> int:
         """Return the arm's index."""
@@ -45,28 +66,20 @@ class Reading:
             lower[second, first], upper[second, first] = 1 / high, 1 / low
         return lower, upper
 
-    def shifted(self, margin: float) -> State:
-        """Return the engine's state where the control's rate is first multiplied by a margin.
+    def shifted(self, margin: float) -> Reading:
+        """Return the reading where the control's rate is first multiplied by a margin.
 
         The evidence that arm i is better than the control is then evidence that its ratio to the control is on the
         good side of the margin: r0 of the e-process is the same as the control's rho divided by it.
         """
         rho = self.path.rho.copy()
         rho[:, self.arm(self.plan.control)] /= margin
-        return _followed(self.plan, self.outcome, replace(self.path, rho=rho))[0]
+        return replace(self, path=replace(self.path, rho=rho))
 
 
 def read(plan: Plan, counts: Counts, outcome: Outcome) -> Reading:
-    """Follow an outcome over the sealed periods."""
-    path = path_of(plan, counts, outcome.name)
-    return Reading(plan, outcome, path, *_followed(plan, outcome, path))
-
-
-def _followed(plan: Plan, outcome: Outcome, path: Path) -> tuple[State, Steps | None]:
-    state = start(1, len(plan.variants), plan.alpha, outcome.better)
-    if not path.periods:
-        return state, None
-    return follow(state, path.events[None], path.units[None], path.rho[None])
+    """Return an outcome's reading over the sealed periods."""
+    return Reading(plan, outcome, path_of(plan, counts, outcome.name))
 
 
 def _labels(phases: Path, first: Indices, second: Indices) -> Labels:

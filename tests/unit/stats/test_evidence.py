@@ -10,7 +10,7 @@ import pytest
 from scipy.special import ndtr
 
 from stats import Cell, Counts, Outcome, Plan, report
-from stats.evidence import GRID, LOG_WEIGHTS, dirichlet, follow, start, winners
+from stats.evidence import GRID, LOG_WEIGHTS, dirichlet, follow, log_e_now, start, winners
 
 EQUAL = np.full((1, 1, 3), 1 / 3)
 
@@ -218,3 +218,14 @@ def test_an_arm_that_was_shown_better_wins_although_another_was_closed():
         "abc", (third, ((100, 10_000), (200, 10_000), (220, 10_000))), ((0.5, 0, 0.5), ((10, 999), (0, 0), (22, 999)))
     )
     assert (made.status, made.status_arms) == ("winner", ("c",))
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_how_things_stand_needs_no_path(better):
+    rng = np.random.default_rng(7)
+    events = rng.poisson(20, (30, 4)).astype(float)
+    rho = np.repeat([[0.4, 0.3, 0.2, 0.1], [0.5, 0.5, 0, 0], [0.25, 0.25, 0.25, 0.25]], 10, axis=0)
+    units = np.full_like(events, 1000)
+    state, _ = follow(start(1, 4, 0.05, better), events[None], units[None], rho[None])
+    np.testing.assert_allclose(log_e_now(events, rho, better), state.log_e[0], rtol=1e-12, atol=1e-12)
+    assert (log_e_now(events[:0], rho[:0], better) == 0).all()
