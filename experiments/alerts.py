@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from experiments import sentences
-from experiments.model import Experiment, Record
+from experiments.model import Experiment, Record, Version
 from experiments.words import mark
 
 Kind = Literal[
@@ -89,15 +89,23 @@ def of_result(report: dict[str, Any], now: int) -> Iterator[Alert]:
 
 
 def of_life(experiments: Iterable[Experiment], now: int) -> Iterator[Alert]:
-    """Who waits for an approval."""
+    """What waits for a second person: texts that are to be approved, a decision that is to be confirmed."""
+
+    def alert(experiment: Experiment, version: Version, news: str, text: str) -> Alert:
+        return Alert(
+            id=f"approval-asked:{experiment.key}:{version.number}:{news}", kind="approval-asked",
+            experiment=experiment.key, version=version.number, at=now, text=f"{version.definition.title}: {text}",
+        )  # fmt: skip
+
     for experiment in experiments:
-        if experiment.versions and experiment.latest.state == "in_review":
-            version = experiment.latest
-            yield Alert(
-                id=f"approval-asked:{experiment.key}:{version.number}:{version.definition_hash[:16]}",
-                kind="approval-asked", experiment=experiment.key, version=version.number, at=now,
-                text=f"{version.definition.title}: {version.submitted_by} asks for approval.",
-            )  # fmt: skip
+        for version in experiment.versions:
+            if version.state == "in_review":
+                asked = f"{version.submitted_by} asks for approval."
+                yield alert(experiment, version, version.definition_hash[:16], asked)
+            made = version.decision
+            if version.state == "stopped" and made is not None:
+                asked = f"{made.proposed_by} has proposed a decision, and asks for a second pair of eyes."
+                yield alert(experiment, version, f"decision:{made.proposed_at}", asked)
 
 
 def of_store(detail: str, since: int) -> Alert:

@@ -1,6 +1,6 @@
 """The ways an alert goes: each takes an alert, returns what came back, or raises Undelivered.
 
-A try takes a few seconds at most, follows no redirect, and goes nowhere but to the address in the settings.
+A try takes some seconds at most, follows no redirect, and goes nowhere but to the address in the settings.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import smtplib
 import ssl
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from email.message import EmailMessage
+from threading import Thread
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import requests
@@ -22,7 +24,8 @@ from app.settings import LOOPBACK, Settings
 from experiments.alerting import Channel, Undelivered
 from experiments.alerts import KINDS, Alert
 
-SECONDS = 5.0
+SECONDS = 5.0  # for each byte that is waited for
+MOST_SECONDS = 15.0  # of a whole try: a server may send its answer drop by drop
 LONGEST_ANSWER = 64 * 1024  # bytes; nobody reads them
 SIGNATURE = "Signpost-Signature"
 
@@ -31,10 +34,32 @@ def channels(settings: Settings) -> dict[str, Channel]:
     """The channels that are configured, by name."""
     found: dict[str, Channel] = {}
     if settings.alert_webhook and settings.alert_secret:
-        found["webhook"] = webhook(settings.alert_webhook, settings.alert_secret, settings.public_url)
+        found["webhook"] = within(webhook(settings.alert_webhook, settings.alert_secret, settings.public_url))
     if settings.alert_mail and settings.smtp_url:
-        found["mail"] = mail(settings.smtp_url, settings.alert_mail_from, settings.alert_mail, settings.public_url)
+        way = mail(settings.smtp_url, settings.alert_mail_from, settings.alert_mail, settings.public_url)
+        found["mail"] = within(way)
     return found
+
+
+def within(send: Channel, seconds: float = MOST_SECONDS) -> Channel:
+    """The same channel, given up after a time: the thread that waits for a receiver who trickles is left behind."""
+
+    def bounded(alert: Alert) -> str:
+        trying: Future[str] = Future()
+
+        def run() -> None:
+            try:
+                trying.set_result(send(alert))
+            except Exception as error:  # noqa: BLE001  (it is raised where it is waited for)
+                trying.set_exception(error)
+
+        Thread(target=run, name="alert", daemon=True).start()
+        try:
+            return trying.result(seconds)
+        except TimeoutError:
+            raise Undelivered(f"no whole answer within {seconds:.0f} seconds") from None
+
+    return bounded
 
 
 def signature(secret: str, moment: int, body: bytes) -> str:
@@ -62,7 +87,7 @@ def webhook(url: str, secret: str, base: str | None, clock: Callable[[], float] 
 
 
 def _posted(url: str, body: bytes, headers: dict[str, str]) -> int:
-    """The status. The answer itself is not read; a server that sends it drop by drop holds up nobody."""
+    """The status. The answer's body is not read."""
     with requests.Session() as session:
         session.trust_env = False  # no proxy and no .netrc of whoever started the process
         with session.post(

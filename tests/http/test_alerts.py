@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import socket
 import socketserver
 import threading
 import time
@@ -16,11 +17,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from app.alerts import channels
-from app.alerts.channels import SIGNATURE, webhook
+from app.alerts.channels import SIGNATURE, webhook, within
 from app.settings import Settings
-from experiments import alerting
+from experiments import alerting, desk
 from experiments.alerts import BACK_OFF, of_test
 from experiments.errors import InvalidInput
+from experiments.lifecycle import Actor
 from experiments.model import DAY
 from tests.http.conftest import DOCUMENT
 
@@ -100,9 +102,6 @@ def test_a_verdict_is_told_once_however_often_anybody_looks(service, receiver):
     service.runtime.refresh(service.clock())
     assert alerting.look(service.runtime, ways, int(service.clock())) == [], "nothing has happened"
     draft = DOCUMENT | {"key": "second", "surfaces": ["elsewhere"], "title": "The second"}
-    from experiments import desk
-    from experiments.lifecycle import Actor
-
     desk.apply(service.runtime, draft, Actor("ann", int(service.clock())))
     desk.act(service.runtime, "second", "submit", Actor("ann", int(service.clock())))
     for _ in range(2):
@@ -111,6 +110,21 @@ def test_a_verdict_is_told_once_however_often_anybody_looks(service, receiver):
     (alert,) = alerting.history(service.runtime)
     assert alert.deliveries[0].arrived
     assert "The second: ann asks for approval." in alert.text
+
+
+def test_a_decision_that_waits_for_a_second_person_is_told_once_for_each_proposal(service, receiver):
+    got = receiver()
+    service.act("stop")
+    for why in ("It is clear.", "It is clear, and I looked again."):
+        service.clock.now += 60
+        actor = Actor("ann", int(service.clock()), why)
+        desk.act(service.runtime, "four-lines", "propose", actor, {"choice": "keep-control"})
+        for _ in range(2):
+            alerting.round_(service.runtime, to(got), alerting.Absence(), service.clock)
+    told = [json.loads(body) for _, body in got.got]
+    assert [one["kind"] for one in told] == ["approval-asked"] * 2
+    assert "ann has proposed a decision" in told[0]["text"]
+    assert "clear" not in str(told), "the reason stays in the house"
 
 
 def test_a_receiver_that_fails_is_tried_again_later_and_the_log_says_so(service, receiver):
@@ -150,6 +164,38 @@ def test_nobody_is_sent_elsewhere(receiver):
 def test_a_receiver_that_hangs_costs_some_seconds_and_says_so(receiver):
     with pytest.raises(alerting.Undelivered, match="no answer within 5 seconds"):
         webhook(receiver(slow=8).url, SECRET, None)(of_test("ann", 7))
+
+
+def test_a_receiver_that_trickles_is_left_behind():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        over = threading.Event()
+
+        def trickle() -> None:
+            taken, _ = listening.accept()
+            with taken, contextlib.suppress(OSError):
+                taken.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while not over.wait(0.05):
+                    taken.sendall(b"x")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        began = time.monotonic()
+        try:
+            with pytest.raises(alerting.Undelivered, match="no whole answer within 1 second"):
+                within(webhook(url, SECRET, None), 1)(of_test("ann", 7))
+            assert time.monotonic() - began < 4
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_a_fault_of_a_channel_is_raised_to_whoever_asked():
+    def broken(_alert) -> str:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        within(broken)(of_test("ann", 7))
 
 
 def test_an_address_where_nobody_listens_is_not_repeated_in_the_log():
