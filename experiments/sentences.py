@@ -66,6 +66,8 @@ GUARANTEES = {
 
 def headline(report: Report, words: Words = PLAIN) -> str:
     """The first sentence a person reads; that of a result knows whether it was started."""
+    if report["status"] == "not-started" and report.get("stopped"):
+        return words.say("Stopped before anybody was shown its messages.")
     if report["status"] == "not-started" and report.get("started"):
         return words.say("Started, but nobody has been shown its messages yet.")
     told = words.say(HEADLINES[report["status"]], arms=words.named(report["status_arms"]))

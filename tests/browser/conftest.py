@@ -100,6 +100,34 @@ def demo_key(demo: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(json.loads((tmp_path_factory.getbasetemp() / "demo" / "demo-key.json").read_text())["key"])
 
 
+LIVES = {
+    "draft": ("a-draft", []),
+    "in review": ("in-review", ["submit"]),
+    "suspended": ("suspended", ["submit", "approve", "start", "suspend"]),
+    "stopped": ("stopped", ["submit", "approve", "start", "stop"]),
+}
+
+
+@pytest.fixture(scope="session")
+def lives(demo: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Experiments of the demo in every state that its own two are not in; the example's text on other surfaces."""
+    folder = tmp_path_factory.getbasetemp() / "demo"
+    environment = {"SIGNPOST_VAR": str(folder), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+
+    def signpost(*words: str) -> None:
+        command = [sys.executable, "-m", "app", "experiment", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, (words, done.stderr)
+
+    example = (Path(__file__).parents[2] / "experiments/library/four-lines.yml").read_text()
+    for state, (key, acts) in LIVES.items():
+        text = example.replace("key: four-lines-uk\ntitle: Which", f"key: {key}\ntitle: {state.capitalize()}, which")
+        (folder / f"{key}.yml").write_text(text.replace("surfaces: [search-uk]", f"surfaces: [{key}]"))
+        signpost("apply", str(folder / f"{key}.yml"), "--as", "demo researcher")
+        for act in acts:
+            signpost(act, key, "--as", "demo approver" if act in ("approve", "start") else "demo researcher")
+
+
 @pytest.fixture(scope="session")
 def signed_in(
     browser: Browser, demo: str, tmp_path_factory: pytest.TempPathFactory

@@ -94,6 +94,14 @@ PLACES = (
     Place("/experiments/<key>/publication", f"{FOUR}/publication", "publication"),
     Place("/audit", "/audit", "audit-log", "approver"),
     Place("/alerts", "/alerts", "alerts", "approver"),
+    # at other moments of a life
+    Place("/experiments/<key>/plan", "/experiments/a-draft/plan", "plan-of-a-draft"),
+    Place("/experiments/<key>/edit", "/experiments/a-draft/edit", "experiment-edit"),
+    Place("/experiments/<key>", "/experiments/a-draft", "result-of-a-draft"),
+    Place("/experiments/<key>/plan", "/experiments/in-review/plan", "plan-in-review", "approver"),
+    Place("/experiments/<key>", "/experiments/suspended", "result-while-suspended"),
+    Place("/experiments/<key>/plan", "/experiments/suspended/plan", "plan-while-suspended", "approver"),
+    Place("/experiments/<key>/decide", "/experiments/stopped/decide", "decide-when-stopped"),
     # researchers
     Place("/experiments/new", "/experiments/new", "experiment-new"),
     Place("/experiments/new", "/experiments/new?template=four-lines", "experiment-form"),

@@ -39,7 +39,7 @@ def darkroom(browser: Browser) -> Iterator[Page]:
 
 @pytest.mark.parametrize("shot", SHOTS)
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-def test_take(browser, demo, demo_key, signed_in, darkroom, place: Place, shot: str):
+def test_take(browser, demo, demo_key, signed_in, lives, darkroom, place: Place, shot: str):
     width, theme, scale = SHOTS[shot]
     headers = {"Authorization": f"Bearer {demo_key}", "Signpost-Session": "one"} if place.who == "server" else {}
     context = browser.new_context(

@@ -47,7 +47,7 @@ class Looked:
 
 @pytest.fixture
 def look(
-    browser: Browser, demo: str, demo_key: str, signed_in: Callable[[str], object]
+    browser: Browser, demo: str, demo_key: str, signed_in: Callable[[str], object], lives: None
 ) -> Iterator[Callable[..., Looked]]:
     contexts = []
     of_server = {"Authorization": f"Bearer {demo_key}", "Signpost-Session": "one and the same"}
