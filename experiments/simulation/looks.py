@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.simulation.rules import NOBODY, Indices, ahead
-from stats import evidence
 from stats.allocation import Allocation, Array, Flags
 from stats.intervals import normal_quantile
 from stats.path import Path
@@ -61,7 +60,7 @@ class Looks:
             self._approach(run, path)
             # No boundary is lower, so before the last look nobody need ask where no variant is near to winning.
             if final[run] or ahead(self.near[run][None], rho[0] > 0)[0] != NOBODY:
-                better = planned_looks(self._reading(path), Notes()).better
+                better = planned_looks(Reading(self.plan, self.plan.primary, path), Notes()).better
                 self.out[run] = better.any(axis=0)
                 found[run] = ahead(better[None], rho[0] > 0)[0]
         return found
@@ -76,11 +75,6 @@ class Looks:
         z, _ = z_values(path, len(path.periods) - 1)
         z = z if self.plan.primary.better == "higher" else -z
         self.near[run] |= z >= normal_quantile(self.plan.alpha)
-
-    def _reading(self, path: Path) -> Reading:
-        outcome = self.plan.primary
-        state = evidence.start(1, len(self.plan.variants), self.plan.alpha, outcome.better)
-        return Reading(self.plan, outcome, path, state, None)
 
     def eliminated(self) -> Flags:
         return self.out
