@@ -13,39 +13,20 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator
 
+from experiments import opening
 from experiments.errors import InvalidDefinition, Violation
+from experiments.opening import END_ISOLATE, ISOLATE, Hours, OtherHours
 from experiments.reading import load_yaml
 from experiments.spec import Channel, Key, Locale, LocaleReview, Message, Part
 from experiments.violations import violations_of
 
 LIBRARY = files("experiments") / "library"
 RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"})
-ISOLATE, END_ISOLATE = "\u2066", "\u2069"  # Unicode: left-to-right isolate, pop directional isolate
-WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Audience = Literal["adults", "under_18", "relatives", "survivors"]
-Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+Promise = Literal["free", "anonymous", "confidential"]
 Texts = dict[Locale, str]
 _Model = TypeVar("_Model", bound=Part)
-
-
-class Hours(Part):
-    """Opening hours on some weekdays, local to the resource's time zone."""
-
-    days: list[Weekday] = Field(min_length=1)
-    opens: Clock = Field(alias="from")
-    closes: Clock = Field(alias="to")
-
-    def open_at(self, local: dt.datetime) -> bool:
-        return WEEK[local.weekday()] in self.days and self.opens <= local.strftime("%H:%M") < self.closes
-
-    def __str__(self) -> str:
-        days = self.days
-        positions = [WEEK.index(d) for d in days]
-        in_a_row = len(days) > 2 and positions == list(range(positions[0], positions[0] + len(days)))
-        names = f"{days[0].title()}–{days[-1].title()}" if in_a_row else ", ".join(d.title() for d in days)
-        return f"{names} {self.opens}–{self.closes}"
 
 
 class HelpChannel(Part):
@@ -67,8 +48,10 @@ class HelpResource(Part):
     languages: list[Locale] = Field(min_length=1)
     audience: list[Audience] = Field(min_length=1)
     confidentiality: Texts = Field(default_factory=dict)
+    says_it_is: list[Promise] = Field(default_factory=list, description="what it says of itself, and a text may repeat")
     time_zone: str
     channels: list[HelpChannel] = Field(min_length=1)
+    other_hours: list[OtherHours] = Field(default_factory=list)
     verified_on: dt.date = Field(strict=False)
     source: str = Field(pattern=r"^https?://")
     note: str | None = None
@@ -86,6 +69,11 @@ class HelpResource(Part):
     def for_young_people(self) -> bool:
         """For under-18s alone; what is sought here is counted apart, never in an outcome of the plan."""
         return "under_18" in self.audience and "adults" not in self.audience
+
+    def others(self, channel: HelpChannel) -> list[OtherHours]:
+        """The other hours that hold for a channel: those that name it, and where it has hours those for all."""
+        has_hours = channel.hours is not None
+        return [o for o in self.other_hours if (channel.channel in o.channels if o.channels else has_hours)]
 
     def channel(self, name: str) -> HelpChannel | None:
         return next((c for c in self.channels if c.channel == name), None)
@@ -126,7 +114,10 @@ class Fallbacks(Part):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One way to help, ready to be shown: texts in one locale, hours for people, open or not right now."""
+    """One way to help, ready to be shown: texts in one locale, hours for people, open or not right now.
+
+    `opens_at` is when a closed one opens next (RFC 3339, by its own clock), `opens` the same for people.
+    """
 
     resource: str
     name: str
@@ -135,6 +126,8 @@ class Offer:
     address: str
     display: str
     open_now: bool
+    opens_at: str | None
+    opens: str | None
     hours: str | None
     young_people: bool
 
@@ -159,8 +152,12 @@ def text_in(locale: str, texts: Mapping[str, str]) -> str:
 
 
 def offers(resources: Sequence[HelpResource], locale: str, now: float) -> tuple[Offer, ...]:
-    """Every channel of the resources, in their order, with what is open at `now` (unix seconds)."""
-    return tuple(_offer(r, c, locale, now) for r in resources for c in r.channels)
+    """Every channel of the resources at `now` (unix seconds): what is open first, of that what speaks the language.
+
+    Otherwise their order stays. It is the same for all variants.
+    """
+    ways = [(_offer(r, c, locale, now), match(locale, r.languages) is not None) for r in resources for c in r.channels]
+    return tuple(offer for offer, _ in sorted(ways, key=lambda way: (not way[0].open_now, not way[1])))
 
 
 def _label(channel: HelpChannel, locale: str) -> str:
@@ -173,15 +170,29 @@ def _label(channel: HelpChannel, locale: str) -> str:
 
 
 def _offer(resource: HelpResource, channel: HelpChannel, locale: str, now: float) -> Offer:
-    local = dt.datetime.fromtimestamp(now, ZoneInfo(resource.time_zone))
-    hours = channel.hours
+    hours, opens = channel.hours, _opens(resource, channel, now)
     return Offer(
         resource=resource.key, name=resource.name, channel=channel.channel, label=_label(channel, locale),
         address=channel.address, display=channel.display,
-        open_now=hours is None or any(h.open_at(local) for h in hours),
+        open_now=opens == "now",
+        opens_at=opens.isoformat() if isinstance(opens, dt.datetime) else None,
+        opens=_in_words(opens, now, locale, resource.time_zone) if isinstance(opens, dt.datetime) else None,
         hours=None if hours is None else "; ".join(map(str, hours)) + f" ({resource.time_zone})",
         young_people=resource.for_young_people,
     )  # fmt: skip
+
+
+def _opens(resource: HelpResource, channel: HelpChannel, now: float) -> dt.datetime | Literal["now"] | None:
+    """When it opens next; None: nobody knows."""
+    zone, at, others = ZoneInfo(resource.time_zone), dt.datetime.fromtimestamp(now, dt.UTC), resource.others(channel)
+    if opening.is_open(channel.hours, others, at, zone):
+        return "now"
+    return opening.next_opening(channel.hours, others, at, zone)
+
+
+def _in_words(opens: dt.datetime, now: float, locale: str, zone: str) -> str:
+    known = match(locale, tuple(opening.OPENS)) or "en"
+    return opening.in_words(opens, dt.datetime.fromtimestamp(now, dt.UTC), known, zone)
 
 
 def load_help(source: Traversable | None = None) -> HelpDirectory:

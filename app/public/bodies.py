@@ -95,7 +95,11 @@ class MessageReply(BaseModel):
 
 
 class HelpReply(BaseModel):
-    """One way to get help. `hours` is text for people, null when always reachable."""
+    """One way to get help, what is open first. `hours` is text for people, null when always reachable.
+
+    `opens_at` (RFC 3339, by the line's own clock) and `opens` (text in the message's locale) say when a closed one
+    opens next; null when it is open, or when that is not known.
+    """
 
     resource: str
     name: str
@@ -104,6 +108,8 @@ class HelpReply(BaseModel):
     display: str
     href: str
     open_now: bool
+    opens_at: str | None
+    opens: str | None
     hours: str | None
     young_people: bool
 
