@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "Check servers, settings, disks, clocks, keys and the spool; say what to do.",
     "experiment": "Validate, apply, show experiments; move them through their life.",
     "key": "Create, list and revoke integrators' keys.",
+    "lint": "Check the wording of an experiment file.",
     "plan": "Plan the size of an experiment, and how long it takes.",
     "publish": "Write the publication pack: report, counts, protocol, and a script that checks them.",
     "replay": "Play a published trial's counts through the HTTP API.",
