@@ -60,6 +60,8 @@ def act(
     if revision is not None and experiment.revision != revision:
         raise Stale(f"'{key}' was changed meanwhile; nothing was done. Next: look at it again", found=experiment)
     change = _change(runtime, experiment, name, actor, dict(options or {}))
+    if name == "submit":
+        _require_kept_promises(runtime, experiment)
     if change.entry.act == "conclude":
         _freeze(runtime, key, change.entry.version, actor)
     return runtime.store.documents.save(change)
@@ -97,6 +99,12 @@ def _change(runtime: Runtime, experiment: Experiment, name: str, actor: Actor, o
     }  # fmt: skip
     _only(options, *own[name])
     return taken[name]()
+
+
+def _require_kept_promises(runtime: Runtime, experiment: Experiment) -> None:
+    from experiments.wording import require_kept_promises  # noqa: PLC0415  (only here, and it reads its rules)
+
+    require_kept_promises(experiment.latest.definition, runtime.directory)
 
 
 def _freeze(runtime: Runtime, key: str, version: int, actor: Actor) -> None:

@@ -16,6 +16,7 @@ from experiments.directory import load_help
 from experiments.errors import InvalidInput
 from experiments.lifecycle import Actor
 from experiments.model import Version
+from experiments.wording import require_kept_promises
 
 
 @click.group()
@@ -30,6 +31,7 @@ def validate(file: str, as_json: bool) -> None:
     """Check FILE (YAML or JSON, '-' for standard input); every violation is one line."""
     directory = load_help(Settings.read().help_file)
     definition = spec.parse(document_at(file), help_resources=directory.by_key)
+    require_kept_promises(definition, directory)
     if as_json:
         echo_json({"valid": True, "key": definition.key, "hash": spec.content_hash(definition)})
         return

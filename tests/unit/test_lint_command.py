@@ -69,3 +69,15 @@ def test_bad_input_is_2(lint, arguments, named):
     code, out, err = lint(*arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"signpost: {named}")
+
+
+def test_validate_refuses_a_promise_that_no_help_keeps(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    file = tmp_path / "promising.yml"
+    text = FOUR_LINES.read_text(encoding="utf-8").replace("See where you can get help", "E-mail us")
+    file.write_text(text)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["experiment", "validate", str(file)])
+    assert ended.value.code == 2
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first.startswith("signpost: /variants/0/messages/en/action: 'E-mail us': it needs a help resource")

@@ -9,17 +9,19 @@ from typing import Any
 from experiments import forms
 from experiments.directory import HelpDirectory, HelpResource, direction, offers, text_in
 from experiments.forms import Fields
+from experiments.wording import check_message, facts_of
 
 Shown = dict[str, Any]
 
 
 def previews(fields: Fields, directory: HelpDirectory, now: int) -> dict[str, Shown]:
-    """`variants-I-messages-J` -> `message` and `help`, as templates of the warning take them. Nothing is counted."""
+    """`variants-I-messages-J` -> what templates of the warning take, and `wording`: findings. Nothing is counted."""
     return dict(_each(fields, directory, now))
 
 
 def _each(fields: Fields, directory: HelpDirectory, now: int) -> Iterator[tuple[str, Shown]]:
     resources = _chosen(fields, directory.by_key)
+    facts = facts_of(resources)
     for j in forms.rows(fields, "locales"):
         locale = fields.get(f"locales-{j}-tag", "").strip() or "en"
         around = {
@@ -30,7 +32,8 @@ def _each(fields: Fields, directory: HelpDirectory, now: int) -> Iterator[tuple[
             at = f"variants-{i}-messages-{j}"
             texts = {name: fields.get(f"{at}-{name}", "") for name in ("title", "body", "action")}
             is_empty = not any(text.strip() for text in texts.values())
-            yield at, {"message": {**texts, **around}, "help": help_, "is_empty": is_empty}
+            found = [] if is_empty else list(check_message(texts, locale, facts))
+            yield at, {"message": {**texts, **around}, "help": help_, "is_empty": is_empty, "wording": found}
 
 
 def _chosen(fields: Fields, known: Mapping[str, HelpResource]) -> Sequence[HelpResource]:
