@@ -204,7 +204,7 @@ def states(runtime) -> dict[str, tuple[str, Callable[[Page], None] | None]]:
             {"choice": "adopt", "variant": "help"},
         )  # fmt: skip
         changed = copy.deepcopy(document("looked-at"))
-        changed["variants"][1]["messages"]["en"]["body"] += "\n\nThere is help, and it is confidential."
+        changed["variants"][1]["messages"]["en"]["body"] += "\n\nThere is help, and it is near."
         changed["plan"]["alpha"] = 0.01
         desk.apply(runtime, changed, Actor(RESEARCHER, int(time.time())))
         desk.act(runtime, "looked-at", "submit", Actor(RESEARCHER, int(time.time())))
