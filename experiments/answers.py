@@ -239,8 +239,8 @@ def _kind(item: Mapping[str, Any], rail: Mapping[str, Any]) -> str:
         return "fails"
     if item["non_inferior"]:
         return "safe"
-    nothing_seen = not any(arm["units"] for arm in rail["arms"])
-    return "unknown" if rail["margin_ratio"] or item["harmed"] is None or nothing_seen else "not-shown"
+    never_reported = not any(arm["conversions"] for arm in rail["arms"])
+    return "unknown" if rail["margin_ratio"] or item["harmed"] is None or never_reported else "not-shown"
 
 
 def waiting(result: Result, words: Words = PLAIN) -> str:
