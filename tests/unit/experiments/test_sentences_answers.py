@@ -117,12 +117,15 @@ def test_a_guardrail_names_the_worst_first_and_everybody_once():
         {"variant": "d", "harmed": False, "basis": None, "non_inferior": False},
         {"variant": "e", "harmed": False, "basis": None, "non_inferior": False},
     ]
-    found = answers.guardrail({"safety": safety, "fails": ["d"], "margin_ratio": 1.1})
+    reported = [{"conversions": 0}, {"conversions": 3}]
+    found = answers.guardrail({"safety": safety, "fails": ["d"], "margin_ratio": 1.1, "arms": reported})
     assert [(one.kind, one.arms) for one in found] == [
         ("harmed", ("b",)), ("harmed-live", ("c",)), ("fails", ("d",)), ("safe", ("a",)), ("unknown", ("e",)),
     ]  # fmt: skip
-    without_margin = answers.guardrail({"safety": safety[-1:], "fails": [], "margin_ratio": None})
-    assert without_margin[0].told == "not shown to be worse"
+    without_margin = {"safety": safety[-1:], "fails": [], "margin_ratio": None, "arms": reported}
+    assert answers.guardrail(without_margin)[0].told == "not shown to be worse"
+    never_reported = without_margin | {"arms": [{"conversions": 0}] * 2}
+    assert answers.guardrail(never_reported)[0].told == "cannot be said yet"
 
 
 @pytest.mark.parametrize(
