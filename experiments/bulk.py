@@ -72,6 +72,7 @@ class ByToken:
 
 Item = Assigned | Happened | ByToken
 Answer = Receipt | SignpostError
+_Wanted = tuple[int, Report, acts.Act]  # place in the request, what is answered, what is written
 
 
 class Bulk:
@@ -89,22 +90,25 @@ class Bulk:
     def record(self, items: Sequence[Item | SignpostError]) -> list[Answer]:
         """Count what can be counted; a receipt, or what is wrong, for each item."""
         answers: dict[int, Answer] = {}
-        by_shard: dict[str, list[tuple[int, Report]]] = {}
+        by_shard: dict[str, list[_Wanted]] = {}
         for index, item in enumerate(items):
             try:
                 report = self._report(item)
             except SignpostError as error:
                 answers[index] = error
+                continue
+            if report.act is None:  # of a forced variant
+                answers[index] = report.answered(None)
             else:
-                by_shard.setdefault(report.act.tag, []).append((index, report))
+                by_shard.setdefault(report.act.tag, []).append((index, report, report.act))
         for reports in by_shard.values():
             for begin in range(0, len(reports), MOST):
                 answers.update(self._write(reports[begin : begin + MOST]))
         return [answers[index] for index in range(len(items))]
 
-    def _write(self, reports: list[tuple[int, Report]]) -> dict[int, Answer]:
-        told = self._runtime.write_all([report.act for _, report in reports], self._now)
-        return {index: _answer(report, one) for (index, report), one in zip(reports, told, strict=True)}
+    def _write(self, wanted: list[_Wanted]) -> dict[int, Answer]:
+        told = self._runtime.write_all([act for _, _, act in wanted], self._now)
+        return {index: _answer(report, act, one) for (index, report, act), one in zip(wanted, told, strict=True)}
 
     def _report(self, item: Item | SignpostError) -> Report:
         if isinstance(item, Assigned):
@@ -241,10 +245,10 @@ def _position(declared: Sequence[str], name: str, field: str) -> int:
     return list(declared).index(name)
 
 
-def _answer(report: Report, told: Told | Spoiled | StoreUnavailable | None) -> Answer:
+def _answer(report: Report, act: acts.Act, told: Told | Spoiled | StoreUnavailable | None) -> Answer:
     if isinstance(told, SignpostError):
         return told
-    if report.act.kind == "assign" and report.receipt is None and told is not None:
+    if act.kind == "assign" and report.receipt is None and told is not None:
         return "crossed" if told.code == CROSSED else "recorded" if told.code in (1, 3) else "already"
     try:
         return report.answered(told)

@@ -54,10 +54,34 @@ def open_token(runtime: Runtime, token: str, purpose: Purpose, partner: int | No
     return grant, live
 
 
-class Report(NamedTuple):
-    """An act to be written, and the receipt if that is known beforehand: of what may enter no arm."""
+def open_either(
+    runtime: Runtime, token: str, purpose: Purpose, partner: int | None, now: int
+) -> tuple[Grant, Live, bool]:
+    """As `open_token`, and whether the variant was forced: then all is checked alike, and nothing is written."""
+    try:
+        return (*open_token(runtime, token, purpose, partner, now), False)
+    except TokenError:
+        if not is_forced(runtime, token):
+            raise
+    return (*open_token(runtime, token, "override", partner, now), True)
 
-    act: acts.Act
+
+def is_forced(runtime: Runtime, token: str) -> bool:
+    """Tell whether we sealed the token for an override."""
+    try:
+        runtime.keyring.sealer.open(token, "override")
+    except TokenError:
+        return False
+    return True
+
+
+class Report(NamedTuple):
+    """An act to be written, and the receipt if that is known beforehand: of what may enter no arm.
+
+    `act` None: of a forced variant, which is written nowhere.
+    """
+
+    act: acts.Act | None
     receipt: Receipt | None = None
 
     def answered(self, told: acts.Told | None) -> Receipt:
@@ -65,17 +89,25 @@ class Report(NamedTuple):
         return self.receipt or receipt_of(told)
 
 
+_FORCED = Report(None, "uncounted")
+
+
 def expose(runtime: Runtime, token: str, partner: int | None, now: int) -> Receipt:
     """Count that the message was shown. Raises TokenError (also when older than 60 minutes), StoreUnavailable."""
-    report = exposure_report(runtime, token, partner, now)
-    return report.answered(runtime.write(report.act, now))
+    return _written(runtime, exposure_report(runtime, token, partner, now), now)
+
+
+def _written(runtime: Runtime, report: Report, now: int) -> Receipt:
+    return report.answered(runtime.write(report.act, now) if report.act else None)
 
 
 def exposure_report(runtime: Runtime, token: str, partner: int | None, now: int) -> Report:
     """The exposure of a token as it is to be written. Raises TokenError."""
-    grant, live = open_token(runtime, token, "unit", partner, now)
+    grant, live, forced = open_either(runtime, token, "unit", partner, now)
     if now - grant.issued > EXPOSURE_SECONDS:
         raise TokenError("a token confirms an exposure for 60 minutes only", code="token-expired", pointer="/token")
+    if forced:
+        return _FORCED
     apart = _apart(live, grant, "exposed", now)
     if apart is not None:
         return apart
@@ -91,23 +123,22 @@ def outcome_by_token(
     runtime: Runtime, token: str, event: Event, partner: int | None, now: int, *, purpose: Purpose = "unit"
 ) -> Receipt:
     """Count an outcome. Raises TokenError, OutcomeRefused, InvalidInput, StoreUnavailable."""
-    report = outcome_report(runtime, token, event, partner, now, purpose=purpose)
-    return report.answered(runtime.write(report.act, now))
+    return _written(runtime, outcome_report(runtime, token, event, partner, now, purpose=purpose), now)
 
 
 def outcome_report(
     runtime: Runtime, token: str, event: Event, partner: int | None, now: int, *, purpose: Purpose = "unit"
 ) -> Report:
     """The outcome of a token as it is to be written. Raises TokenError, OutcomeRefused, InvalidInput."""
-    grant, live = open_token(runtime, token, purpose, partner, now)
-    return _report(runtime, grant, live, event, event.bit(), now)
+    grant, live, forced = open_either(runtime, token, purpose, partner, now)
+    report = _report(runtime, grant, live, event, event.bit(), now)
+    return _FORCED if forced else report
 
 
 def young_people_help(runtime: Runtime, grant: Grant, live: Live, now: int) -> Receipt:
     """Count, apart from every outcome of the plan, that a resource for young people was followed."""
     event = Event("young_people", None, "reported", now)
-    report = _report(runtime, grant, live, event, YOUNG_PEOPLE_BIT, now)
-    return report.answered(runtime.write(report.act, now))
+    return _written(runtime, _report(runtime, grant, live, event, YOUNG_PEOPLE_BIT, now), now)
 
 
 def _report(runtime: Runtime, grant: Grant, live: Live, event: Event, bit: int, now: int) -> Report:

@@ -17,7 +17,7 @@ from experiments.errors import InvalidInput, StoreUnavailable
 from experiments.identity import session_bytes
 from experiments.model import day_of
 from experiments.runtime import Runtime
-from experiments.spec import Message
+from experiments.spec import Message, Variant
 from experiments.store import acts
 from experiments.store.rows import Row
 from experiments.tokens import Grant
@@ -68,7 +68,10 @@ class Decided:
 
 
 class Assignment(NamedTuple):
-    """The answer to a request: always a message. `grant` is None with the fallback, `session` is one we minted."""
+    """The answer to a request: always a message. `session` is one we minted.
+
+    `grant` is None with the fallback; a forced variant has one for trying everything out, which counts nothing.
+    """
 
     decided: Decided
     receipt: Receipt | None = None
@@ -119,7 +122,7 @@ def assign(runtime: Runtime, asked: Asked, now: int) -> Assignment:
         return fallback(runtime, asked.surface, asked.locale, reason or "not-running")
     surface = _surface_of(live, asked)
     if asked.override is not None:
-        return _overridden(runtime, live, asked)
+        return _overridden(runtime, live, asked, now)
     if live.version.state == "suspended":
         return fallback(runtime, surface, asked.locale, "suspended", live)
     locale = match(asked.locale, live.locales)
@@ -272,17 +275,27 @@ def fallback(
     return Assignment(decided)
 
 
-def _overridden(runtime: Runtime, live: Live, asked: Asked) -> Assignment:
-    """Show a variant on request, for checking; nothing is counted."""
+def _is_meant(variant: Variant, override: str | None) -> bool:
+    return variant.control if override == "*" else variant.key == override
+
+
+def _overridden(runtime: Runtime, live: Live, asked: Asked, now: int) -> Assignment:
+    """Show a variant on request, for checking ("*": the control); neither this nor its token counts anything."""
     definition = live.version.definition
-    variant = next((v for v in definition.variants if v.key == asked.override), None)
-    if variant is None:
+    number = next((n for n, v in enumerate(definition.variants) if _is_meant(v, asked.override)), None)
+    if number is None:
         known = ", ".join(v.key for v in definition.variants)
         raise InvalidInput(f"there is no such variant; there are: {known}", code="unknown-variant", pointer="/override")
+    variant = definition.variants[number]
     locale = match(asked.locale, tuple(variant.messages)) or next(iter(variant.messages))
+    grant = Grant(
+        version_id=live.version.id, partner=asked.partner, shard=0, day=day_of(now), pseudonym=bytes(8),
+        variant=number, phase=live.version.phase.number, surface=definition.surfaces.index(_surface_of(live, asked)),
+        stratum=_stratum(live, asked), issued=now, uncounted=True,
+    )  # fmt: skip
     found = fallback(runtime, asked.surface, asked.locale, "override", live)
     decided = replace(
         found.decided, variant=variant.key, shown=_shown(runtime, variant.messages[locale], locale),
         resources=_resources(runtime, definition.help), rendered={},
     )  # fmt: skip
-    return Assignment(decided)
+    return Assignment(decided, grant=grant)

@@ -19,7 +19,7 @@ from app.public.warnings import is_prefetch
 from experiments.catalogue import Live
 from experiments.directory import HelpChannel, HelpResource, direction, match, offers, text_in
 from experiments.errors import InvalidInput, OutcomeRefused, StoreUnavailable, TokenError
-from experiments.outcomes import Event, open_token, outcome_by_token, young_people_help
+from experiments.outcomes import Event, open_either, outcome_by_token, young_people_help
 from experiments.tokens import Grant
 
 blueprint = Blueprint("links", __name__)
@@ -31,6 +31,7 @@ class _Click:
     live: Live
     resource: HelpResource
     channel: HelpChannel
+    forced: bool
 
 
 @blueprint.get("/v1/go/<token>/<resource>/<channel>")
@@ -43,7 +44,7 @@ def go(token: str, resource: str, channel: str) -> Response:
     click = _click(at, token, resource, channel)
     if click is None:
         return _default_help(at)
-    if request.method != "HEAD" and not is_prefetch():
+    if request.method != "HEAD" and not is_prefetch() and not click.forced:
         _count(at, token, click)
     return _send(at, click)
 
@@ -57,14 +58,14 @@ def cut_off(rest: str) -> Response:  # noqa: ARG001
 def _click(at: Context, token: str, resource: str, channel: str) -> _Click | None:
     """What the link says, if the token is ours and the experiment offers that."""
     try:
-        grant, live = open_token(at.runtime, token, "go", None, at.now)
+        grant, live, forced = open_either(at.runtime, token, "go", None, at.now)
     except TokenError:
         return None
     if resource not in live.version.definition.help:
         return None
     found = at.runtime.directory.by_key.get(resource)  # it may have been taken out since
     way = found.channel(channel) if found else None
-    return _Click(grant, live, found, way) if found and way else None
+    return _Click(grant, live, found, way, forced) if found and way else None
 
 
 def _count(at: Context, token: str, click: _Click) -> None:

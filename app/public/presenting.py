@@ -15,7 +15,7 @@ from app.context import Context
 from app.problems import utf_8
 from experiments.directory import Offer, offers
 from experiments.recording import Assignment, Decided, Receipt, Shown
-from experiments.tokens import Grant
+from experiments.tokens import Grant, Purpose
 
 MINUTE = 60
 MOST_RENDERED = 16  # of one kind: a `Host` header is anybody's choice
@@ -28,7 +28,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", "
 
 def as_bytes(found: Assignment, context: Context) -> bytes:
     """The body of `AssignmentReply` as JSON in UTF-8."""
-    parts = _rendered(found.decided, context) if found.grant else None
+    parts = _rendered(found.decided, context) if found.grant and found.reason != "override" else None
     if found.grant is None or parts is None:
         return utf_8(_JSON.encode(as_json(found, context)))
     own = {
@@ -42,13 +42,19 @@ def as_bytes(found: Assignment, context: Context) -> bytes:
 
 def as_json(found: Assignment, context: Context) -> dict[str, Any]:
     """The body of `AssignmentReply`."""
-    token = _sealed(found.grant, "unit", context) if found.grant else None
+    token = _sealed(found.grant, _purpose(found, "unit"), context) if found.grant else None
     return _document(found.decided, found.receipt, found.session, token) | warning(found, context)
 
 
 def warning(found: Assignment, context: Context) -> dict[str, Any]:
     """`message` and `help`: what every answer to a request for a warning carries, problems included."""
-    return _warning(found.decided, _sealed(found.grant, "go", context) if found.grant else None, context)
+    go = _sealed(found.grant, _purpose(found, "go"), context) if found.grant else None
+    return _warning(found.decided, go, context)
+
+
+def _purpose(found: Assignment, purpose: Purpose) -> Purpose:
+    """Of a forced variant, token and links alike are for trying out."""
+    return "override" if found.reason == "override" else purpose
 
 
 def message(shown: Shown) -> dict[str, Any]:
@@ -105,7 +111,7 @@ def _warning(decided: Decided, go: str | None, context: Context) -> dict[str, An
     }
 
 
-def _sealed(grant: Grant, purpose: Any, context: Context) -> str:
+def _sealed(grant: Grant, purpose: Purpose, context: Context) -> str:
     return context.runtime.keyring.sealer.seal(grant, purpose)
 
 
