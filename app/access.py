@@ -57,6 +57,16 @@ def caller(runtime: Runtime, now: float, *, check_origin: bool) -> Caller:
     return Caller(key)
 
 
+def framing_sites(runtime: Runtime) -> tuple[str, ...]:
+    """Sites that may show a warning in a frame: the origins of the browser key that asks.
+
+    Also of one that was revoked: what it is shown is the fallback, and an empty frame would be worse.
+    """
+    prefix, _, key_id = request.args.get("key", "").partition("_")
+    key = runtime.catalogue.snapshot.api_keys.get(key_id) if prefix == "pk" else None
+    return key.origins if key is not None and key.kind == "browser" else ()
+
+
 def require_own_host() -> None:
     """Refuse staff pages under a strange name: a name that leads to loopback is how a web page reaches them."""
     at = context()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -13,8 +14,16 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {frames}"
 )
 _FROM_ANYWHERE = ("/v1/exposures", "/v1/outcomes")
-_FRAMED, _UNFRAMED = POLICY.format(frames="*"), POLICY.format(frames="'none'")
+_SITE = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")  # anything else would say more than whose frame it is
 _ALWAYS = (("Referrer-Policy", "no-referrer"), ("X-Content-Type-Options", "nosniff"))
+
+
+def framed_by(sites: Iterable[str]) -> str:
+    """The policy of a page that may stand in a frame of these sites; of none, if none is named."""
+    return POLICY.format(frames=" ".join(filter(_SITE.fullmatch, sites)) or "'none'")
+
+
+_UNFRAMED = framed_by(())
 
 
 def register(app: Flask) -> None:
@@ -36,8 +45,8 @@ def _secured(application: WSGIApplication) -> WSGIApplication:
 def _complete(headers: list[tuple[str, str]], path: str, method: str) -> None:
     present = {name.lower() for name, _ in headers}
     if "content-security-policy" not in present:
-        # A warning may stand in a partner's frame; nothing else may.
-        headers.append(("Content-Security-Policy", _FRAMED if path.startswith("/v1/warnings/") else _UNFRAMED))
+        # A warning may stand in its partner's frame, and says so itself; nothing else may.
+        headers.append(("Content-Security-Policy", _UNFRAMED))
     headers += _ALWAYS
     if "cache-control" not in present and not path.startswith("/static/"):
         headers.append(("Cache-Control", "no-store"))

@@ -7,6 +7,7 @@ pseudonym under a key that is gone when the day is sealed.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -241,14 +242,15 @@ def _decided(runtime: Runtime, live: Live, row: Row, surface: str, locale: str) 
         found = live.decided[at] = Decided(
             experiment=live.experiment, version=version.number, phase=row.phase, variant=variant.key,
             in_experiment=True, reason=None, propensity=phase.shares()[row.variant],
-            shown=_shown(runtime, variant.messages[locale], locale),
+            shown=shown_as(runtime, variant.messages[locale], locale),
             resources=_resources(runtime, version.definition.help)
             or _resources(runtime, runtime.fallbacks.of(surface).help),
         )  # fmt: skip
     return found
 
 
-def _shown(runtime: Runtime, message: Message, locale: str) -> Shown:
+def shown_as(runtime: Runtime, message: Message, locale: str) -> Shown:
+    """A message as it is shown in a locale."""
     return Shown(message, locale, direction(locale), text_in(locale, runtime.directory.young_people))
 
 
@@ -262,17 +264,22 @@ def fallback(
     runtime: Runtime, surface: str | None, wanted: str | None, reason: str, live: Live | None = None
 ) -> Assignment:
     """The approved default of the surface, or the text adopted for it; never analysed."""
-    default = runtime.fallbacks.of(surface)
-    adopted = runtime.catalogue.snapshot.adopted.get(surface or "")
-    messages = adopted or {tag: default.messages[tag] for tag in default.served()}
+    default, messages = runtime.fallbacks.of(surface), fallback_messages(runtime, surface)
     locale = match(wanted, tuple(messages)) or next(iter(messages))
     decided = Decided(
         experiment=live.experiment if live else None, version=live.version.number if live else None,
         phase=live.version.phase.number if live else None, variant=None, in_experiment=False, reason=reason,
-        propensity=None, shown=_shown(runtime, messages[locale], locale),
+        propensity=None, shown=shown_as(runtime, messages[locale], locale),
         resources=_resources(runtime, default.help),
     )  # fmt: skip
     return Assignment(decided)
+
+
+def fallback_messages(runtime: Runtime, surface: str | None) -> Mapping[str, Message]:
+    """The fallback of a surface by locale: the text that was adopted for it, else the approved default."""
+    default = runtime.fallbacks.of(surface)
+    adopted = runtime.catalogue.snapshot.adopted.get(surface or "")
+    return adopted or {tag: default.messages[tag] for tag in default.served()}
 
 
 def _is_meant(variant: Variant, override: str | None) -> bool:
@@ -295,7 +302,7 @@ def _overridden(runtime: Runtime, live: Live, asked: Asked, now: int) -> Assignm
     )  # fmt: skip
     found = fallback(runtime, asked.surface, asked.locale, "override", live)
     decided = replace(
-        found.decided, variant=variant.key, shown=_shown(runtime, variant.messages[locale], locale),
+        found.decided, variant=variant.key, shown=shown_as(runtime, variant.messages[locale], locale),
         resources=_resources(runtime, definition.help), rendered={},
     )  # fmt: skip
     return Assignment(decided, grant=grant)

@@ -21,7 +21,12 @@ _RESULT = [("version", "number; the latest started one by default"), ("as_of", "
 _QUERY = {
     **{f"/v1/experiments/{{key}}/results{kind}": _RESULT for kind in ("", ".json", ".csv")},
     "/v1/assignments": [("key", "public id of a browser key")],
-    "/v1/warnings/{surface}": [("key", "public id of a browser key"), ("locale", "BCP 47 tag")],
+    "/v1/warnings/{surface}": [
+        ("key", "public id of a browser key; its origins may show the page in a frame"),
+        ("locale", "BCP 47 tag"),
+        ("as", "page, text, json or matrix-error; absent: by Accept"),
+        ("override", "force a variant (server keys), * for the control; never counted"),
+    ],
 }
 _PROBLEM = {
     "type": "object",
@@ -102,8 +107,13 @@ def _operation(path: str, found: Contract) -> dict[str, Any]:
     if found.items is not None:
         operation["requestBody"] = {"required": True, "content": _many(found.items)}
     for status, codes in sorted(_by_status((*found.problems, "internal")).items()):
-        known = operation["responses"].get(str(status))
-        operation["responses"][str(status)] = known or _problem(codes)
+        known, wrong = operation["responses"].get(str(status)), _problem(codes)
+        if known is not None:  # the status means one of both; the kind of body tells which
+            wrong = {
+                "description": f"{known['description']} {wrong['description']}",
+                "content": known["content"] | wrong["content"],
+            }
+        operation["responses"][str(status)] = wrong
     return operation
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from app.context import Context
@@ -50,6 +51,13 @@ def warning(found: Assignment, context: Context) -> dict[str, Any]:
     """`message` and `help`: what every answer to a request for a warning carries, problems included."""
     go = _sealed(found.grant, _purpose(found, "go"), context) if found.grant else None
     return _warning(found.decided, go, context)
+
+
+def warning_in(every: Sequence[Shown], found: Assignment, context: Context) -> dict[str, dict[str, Any]]:
+    """The same as `warning`, in each of these locales."""
+    go = _sealed(found.grant, _purpose(found, "go"), context) if found.grant else None
+    alike = ((shown, dataclasses.replace(found.decided, shown=shown, rendered={})) for shown in every)
+    return {shown.locale: _warning(decided, go, context) for shown, decided in alike}
 
 
 def _purpose(found: Assignment, purpose: Purpose) -> Purpose:

@@ -18,7 +18,7 @@ class Field(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """An answer: its status, what it means, the fields of its body, or the types of problem that it may be."""
+    """An answer: its status, what it means, the fields of its body, and the types of problem that it may be."""
 
     status: str
     told: str
@@ -60,10 +60,10 @@ def _parameter(found: Document) -> Field:
 
 
 def _answer(document: Document, status: str, found: Document) -> Answer:
-    told, content = found["description"], found.get("content", {})
-    if "application/problem+json" in content:
-        return Answer(status, "", [], told.partition("Problem: ")[2].split(", "))
-    return Answer(status, f"{told} ({', '.join(content)})" if content else told, _fields(document, content), [])
+    told, _, problems = found["description"].partition("Problem: ")
+    content = {kind: body for kind, body in found.get("content", {}).items() if kind != "application/problem+json"}
+    told = f"{told.strip()} ({', '.join(content)})" if content else told.strip()
+    return Answer(status, told, _fields(document, content), problems.split(", ") if problems else [])
 
 
 def _fields(document: Document, content: Document) -> list[Field]:

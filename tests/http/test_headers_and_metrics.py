@@ -48,10 +48,11 @@ def test_faults_have_the_headers_too(service, monkeypatch):
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_only_the_warning_may_stand_in_a_frame(service):
+def test_only_the_warning_may_stand_in_a_frame_and_only_of_the_keys_own_sites(service):
     for _, path in addresses(service):
-        policy = service.get(path).headers["Content-Security-Policy"]
-        assert ("frame-ancestors *" in policy) == path.startswith("/v1/warnings/"), path
+        policy = service.get(service.browser_path(path)).headers["Content-Security-Policy"]
+        sites = ORIGIN if path.startswith("/v1/warnings/") else "'none'"
+        assert policy.endswith(f"frame-ancestors {sites}"), path
 
 
 # ----------------------------------------------------------------------------------------- metrics
