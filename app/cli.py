@@ -21,6 +21,8 @@ COMMANDS = {
     "demo": "Play 21 simulated days, then serve the result.",
     "doctor": "Check servers, settings, disks, clocks, keys and the spool; say what to do.",
     "experiment": "Validate, apply, show experiments; move them through their life.",
+    "export": "Write a surface's warning as files that need no server of ours.",
+    "integrate": "Try a live integration out, and say what is missing.",
     "key": "Create, list and revoke integrators' keys.",
     "lint": "Check the wording of an experiment file.",
     "plan": "Plan the size of an experiment, and how long it takes.",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from experiments.recording import Assignment, fallback_messages, shown_as
-from experiments.recording import Shown as Shown
+from experiments.recording import Assignment, Shown, fallback_messages, shown_as
 from experiments.runtime import Runtime
 from experiments.spec import Message
 
