@@ -10,9 +10,10 @@ from flask import Blueprint, Flask, Response, current_app, render_template
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from app.context import context
 from app.contract import Contract, contract, reply
 from app.problems import KINDS
-from app.public.reference import operations
+from app.public.reference import examples, operations
 
 blueprint = Blueprint("description", __name__)
 
@@ -53,7 +54,8 @@ def openapi() -> Response:
 @blueprint.get("/docs")
 @contract("The description as a page", gives={200: "text/html"})
 def docs() -> Response:
-    page = render_template("public/docs.html", operations=list(operations(describe(current_app))))
+    found = list(operations(describe(current_app)))
+    page = render_template("public/docs.html", operations=found, examples=examples(), address=context().base_url)
     return Response(page, content_type="text/html; charset=utf-8")
 
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 Document = dict[str, Any]
+EXAMPLES = Path(__file__).parents[1] / "templates" / "public" / "examples"
+_TITLES = {
+    "curl.txt": "With curl", "python.txt": "In Python", "javascript.txt": "In JavaScript (Node 18 or newer)",
+}  # fmt: skip
 
 
 class Field(NamedTuple):
@@ -38,6 +44,12 @@ class Operation(NamedTuple):
     body: list[Field]
     kinds: list[str]
     answers: list[Answer]
+
+
+@cache
+def examples() -> tuple[tuple[str, str], ...]:
+    """Title and text of each example; each is run by a test as it stands, and stands in the quickstart, too."""
+    return tuple((title, (EXAMPLES / name).read_text(encoding="utf-8")) for name, title in _TITLES.items())
 
 
 def operations(document: Document) -> Iterator[Operation]:
