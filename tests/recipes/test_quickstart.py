@@ -15,7 +15,7 @@ from tests.recipes.conftest import node
 
 STEPS = [step for step in steps((ROOT / DOCUMENT).read_text(encoding="utf-8")) if step.kind != "demo"]
 PATIENT = {  # 300 ms are for people; a busy machine is no outage
-    "--max-time 0.3": "--max-time 9", "timeout=0.3": "timeout=9", "timeout(300)": "timeout(9000)",
+    "timeout=0.3": "timeout=9", "timeout(300)": "timeout(9000)",
     "--surface search-uk\n": "--surface search-uk --budget 9000\n",
 }  # fmt: skip
 
