@@ -8,6 +8,7 @@ import sys
 RUNS = (
     "throughput", "latency --rounds 3", "events --rounds 3", "cluster_cpu --rounds 3", "memory", "file_bytes",
     "anatomy", "results_time", "result_page", "public_surface", "validation", "report_time", "efficiency", "demo",
+    "widget",
 )  # fmt: skip
 
 failed = []

@@ -6,7 +6,7 @@ from flask import Flask
 
 from app.access import Limiter
 from app.context import Context
-from app.public import assignments, bulk, description, events, health, links, metrics, warnings
+from app.public import assignments, bulk, description, events, health, links, metrics, warnings, widget
 
 
 def register(app: Flask) -> None:
@@ -14,5 +14,5 @@ def register(app: Flask) -> None:
     context: Context = app.extensions["signpost"]
     app.extensions["signpost-limiter"] = Limiter(context.settings.browser_requests)
     metrics.register(app)
-    for module in (assignments, events, bulk, links, warnings, health, metrics, description):
+    for module in (assignments, events, bulk, links, warnings, widget, health, metrics, description):
         app.register_blueprint(module.blueprint)

@@ -117,7 +117,7 @@ PLACES = (
 NO_PAGES = {
     # what programs read
     "/healthz", "/readyz", "/metrics", "/openapi.json", "/problems", "/problems/<code>", "/static/<path:filename>",
-    "/v1/go/<path:rest>", "/experiments/<key>/definition.json", "/experiments/<key>/definition.yml", "/experiments/<key>/protocol.json", "/experiments/<key>/protocol.md",
+    "/v1/go/<path:rest>", "/widget.js", "/widget.<int:number>.js", "/experiments/<key>/definition.json", "/experiments/<key>/definition.yml", "/experiments/<key>/protocol.json", "/experiments/<key>/protocol.md",
     # on the way to the organisation's provider and back
     "/sign-in/oidc", "/sign-in/oidc/return",
 }  # fmt: skip

@@ -329,7 +329,7 @@ def check_headers(path: str, headers: Any, *, is_page: bool = False) -> None:
     assert "unsafe" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
-    if not path.startswith("/static/"):
+    if not path.startswith(("/static/", "/widget.")):
         assert headers["Cache-Control"] == "no-store"
 
 

@@ -15,7 +15,7 @@ from tests.http.conftest import ORIGIN
 
 SAMPLES = {
     "token": "x", "resource": "y", "channel": "call", "surface": "search-uk", "key": "four-lines", "act": "stop",
-    "code": "late", "filename": "signpost.css", "rest": "x", "account_id": "0123456789abcdef",
+    "code": "late", "filename": "signpost.css", "rest": "x", "account_id": "0123456789abcdef", "number": "1",
 }  # fmt: skip
 
 
