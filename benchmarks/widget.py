@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 
 from playwright.sync_api import BrowserContext, sync_playwright
 
+from app.integrating.away import closed, silent
 from benchmarks import told
 from benchmarks.service import SURFACE, Service, Size, runtime, signpost
 from experiments import desk
 from tests.browser.conftest import FLAGS
-from tests.browser.hosts import STRICT, Host, Talking, dead, element, hanging, script, served, without_trust
+from tests.browser.hosts import STRICT, Host, Talking, element, script, served, without_trust
 
 CLOCK = """{
     const ask = fetch, at = window.at = {};
@@ -98,10 +99,10 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         endpoints = {
             "in order": service.base,
-            "dead": stack.enter_context(dead()),
+            "dead": stack.enter_context(closed()),
             "garbage": stack.enter_context(served(Talking(b"<!doctype html><h1>502 Bad Gateway</h1>"))),
             "TLS broken": stack.enter_context(without_trust(folder)),
-            "hanging": stack.enter_context(hanging()),
+            "hanging": stack.enter_context(silent()),
         }
         browser = stack.enter_context(sync_playwright()).chromium.launch(executable_path=chromium, args=FLAGS)
         context = browser.new_context()

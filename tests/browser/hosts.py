@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import socket
 import ssl
 import threading
 import time
@@ -84,23 +83,6 @@ class Host:
 
 
 # ------------------------------------------------------------------------------- services out of order
-
-
-@contextmanager
-def dead() -> Iterator[str]:
-    """Nobody listens there."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{found.getsockname()[1]}"
-
-
-@contextmanager
-def hanging() -> Iterator[str]:
-    """Takes connections and never says a word."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        found.listen(50)
-        yield f"http://127.0.0.1:{found.getsockname()[1]}"
 
 
 @contextmanager

@@ -14,15 +14,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from app.integrating.away import closed, silent
 from app.public.widget import FOLDER
 from tests.browser.hosts import (
     STRICT,
     Host,
     Slow,
     Talking,
-    dead,
     element,
-    hanging,
     script,
     served,
     without_trust,
@@ -604,13 +603,13 @@ def fallback(bench: Bench, endpoint: str, mode: str = "inline", **options: Any) 
 
 @pytest.mark.parametrize("mode", ["inline", "dialog"])
 def test_the_pages_own_text_stands_when_the_server_is_dead(bench: Bench, mode: str):
-    with dead() as nobody:
+    with closed() as nobody:
         own_text_stands(bench, fallback(bench, nobody, mode))
 
 
 def test_the_pages_own_text_stands_when_the_server_hangs(bench: Bench):
-    with hanging() as silent:
-        own_text_stands(bench, fallback(bench, silent))
+    with silent() as never:
+        own_text_stands(bench, fallback(bench, never))
 
 
 @pytest.mark.parametrize("what", GARBAGE)
@@ -671,8 +670,8 @@ def test_a_fetch_that_never_ends_leaves_the_pages_own_text(bench: Bench):
 def test_the_pages_own_text_stands_when_the_script_does_not_come(bench: Bench, kind: str, tmp_path: Path):
     with ExitStack() as stack:
         base = {
-            "dead": lambda: stack.enter_context(dead()),
-            "hanging": lambda: stack.enter_context(hanging()),
+            "dead": lambda: stack.enter_context(closed()),
+            "hanging": lambda: stack.enter_context(silent()),
             "garbage": lambda: stack.enter_context(served(Talking(GARBAGE["a page"], "text/html"))),
             "tls": lambda: stack.enter_context(without_trust(tmp_path)),
         }[kind]()

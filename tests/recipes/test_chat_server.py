@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from app.integrating import closed, garbage, silent
+from app.integrating.away import closed, garbage, silent
 from tests.recipes.conftest import HOSTILE, signpost
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.integrating import closed, garbage, silent
+from app.integrating.away import closed, garbage, silent
 from tests.proxy import free_port, is_open, until
 from tests.recipes.conftest import HOSTILE, node, recipe
 

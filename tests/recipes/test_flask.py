@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from app.integrating import closed, garbage, silent
+from app.integrating.away import closed, garbage, silent
 from tests.recipes.conftest import HOSTILE, loaded, recipe
 
 LISTED = "/search?q=some+listed+thing"

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from app.integrating import closed
+from app.integrating.away import closed
 from tests.recipes.conftest import HOSTILE
 
 LISTED = "/search?q=listed"

@@ -7,25 +7,18 @@ need one are left out: no step ever falls back on a real assignment.
 from __future__ import annotations
 
 import html
-import json
 import re
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from email.message import Message
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPMessage, HTTPResponse
-from typing import IO, Any, Literal
-from urllib.error import HTTPError
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from app.integrating.asking import PATIENCE, Answer, ask
+from app.integrating.away import closed, garbage, silent
 from experiments.errors import InvalidInput, StoreUnavailable
 
-PATIENCE = 10.0  # seconds, for steps in which time is not the question
 TRIES = 5
 SLACK_MS = 100  # of a machine that has other things to do
 CLOCK_SKEW = 60  # seconds; more, and an outcome lies in the future
@@ -49,56 +42,6 @@ class Check:
     state: State
     found: str
     advice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer over HTTP; `took` in milliseconds."""
-
-    status: int
-    headers: Message
-    text: str
-    took: float
-
-    def json(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self.text)
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
-
-    def told(self) -> str:
-        """What a problem says, or the status alone."""
-        return f"{self.status} {self.json().get('detail') or ''}".strip()
-
-
-class _Stay(HTTPRedirectHandler):
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
-        """Where a link leads is looked at, never followed: help is not called for a test."""
-        del req, fp, code, msg, headers, newurl
-        return None
-
-
-_OPENER = build_opener(_Stay)
-
-
-def ask(url: str, body: Any = None, *, key: str | None = None, timeout: float = PATIENCE) -> Answer:
-    """Make a request. Raises OSError or ValueError where no whole answer came in time."""
-    sent = {"Content-Type": "application/json"} if body is not None else {}
-    sent |= {"Authorization": f"Bearer {key}"} if key else {}
-    data = json.dumps(body).encode() if body is not None else None
-    begun = time.perf_counter()
-    try:
-        answer: HTTPResponse | HTTPError = _OPENER.open(Request(url, data, sent), timeout=timeout)  # noqa: S310
-    except HTTPError as error:
-        answer = error
-    except HTTPException as error:
-        raise ValueError("not HTTP") from error
-    with answer:
-        text = answer.read().decode("utf-8", "replace")
-    return Answer(answer.status or 0, answer.headers, text, 1000 * (time.perf_counter() - begun))
 
 
 class Integration:
@@ -294,43 +237,3 @@ class Integration:
             advice = "Something on this machine (a proxy?) answers or holds on: ask without it."
             return Check(f"cut off, {name}", "miss", told or found, advice)
         return Check(f"cut off, {name}", "ok", found)
-
-
-# ----------------------------------------------------------------------------------- servers that are away
-
-
-@contextmanager
-def closed() -> Iterator[str]:
-    """Nobody listens there."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{held.getsockname()[1]}"
-
-
-@contextmanager
-def silent() -> Iterator[str]:
-    """Takes the connection, and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-
-@contextmanager
-def garbage() -> Iterator[str]:
-    """Answers once, with what is no JSON of ours."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(PATIENCE)
-        thread = threading.Thread(target=_answer_garbage, args=(listening,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        thread.join(PATIENCE)
-
-
-def _answer_garbage(listening: socket.socket) -> None:
-    try:
-        line, _ = listening.accept()
-        with line:
-            line.settimeout(PATIENCE)
-            line.recv(65_536)
-            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n<p>Hello</p>")
-    except OSError:
-        return
