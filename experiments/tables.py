@@ -17,61 +17,18 @@ Columns, in any order: `variant`, `units`, `conversions`; and where needed `peri
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
-from io import StringIO
 from typing import Any, TextIO
 
+from experiments.table_rows import Group, Row, TableError, listed, rows_of, show
 from stats import Cell, Counts, Outcome, Plan
 from stats.plan import Design, Unit
 
-REQUIRED = ("variant", "units", "conversions")
-OPTIONAL = ("period", "phase", "stratum", "weight", "outcome", "assigned")
-LARGEST_COUNT = 10**12
 FULL_WEIGHTS = (Decimal(10_000), Decimal(1))
 
 Weights = dict[str, Decimal]
-Group = tuple[str, int | None]
-
-
-class TableError(ValueError):
-    """A table that cannot be read as it stands; `str()` is one line: where, what is wrong and what would be right.
-
-    row     the line of the file, the header being line 1; None: the file as a whole
-    column  the column's name; None: the whole row
-    """
-
-    def __init__(self, row: int | None, column: str | None, detail: str) -> None:
-        places = (f"row {row}" if row else "", f"column '{column}'" if column else "")
-        where = ", ".join(place for place in places if place)
-        super().__init__(f"{where}: {detail}" if where else detail)
-        self.row = row
-        self.column = column
-        self.detail = detail
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table, its values read; `line` counts from 1, the header."""
-
-    line: int
-    variant: str
-    units: int
-    conversions: int
-    period: str
-    phase: int | None
-    stratum: str
-    weight: Decimal | None
-    outcome: str
-    assigned: int
-
-    @property
-    def group(self) -> Group:
-        """Where weights are constant at least: the period within its phase."""
-        return self.period, self.phase
 
 
 def read_counts(
@@ -93,10 +50,10 @@ def read_counts(
 
     Raises TableError for the table, and ValueError that begins with the field's name for the other arguments.
     """
-    rows = _rows(source)
+    rows = rows_of(source)
     variants = tuple(dict.fromkeys(row.variant for row in rows))
     if len(variants) == 1:
-        raise TableError(None, "variant", f"{_show(variants[0])} is the only variant; a comparison needs two")
+        raise TableError(None, "variant", f"{show(variants[0])} is the only variant; a comparison needs two")
     blocks = unit == "block"
     places = [replace(row, period="") for row in rows] if blocks else rows  # blocks of a phase share its weights
     weights = _weights(places, variants, equal=equal)
@@ -119,99 +76,6 @@ def read_counts(
     return made, Counts(tuple(_cells(rows, phases)), shares=shares)
 
 
-def _rows(source: str | TextIO) -> list[Row]:
-    file = StringIO(source, newline="") if isinstance(source, str) else source
-    reader = csv.reader(_without_mark(file), strict=True)
-    try:
-        records = [(reader.line_num, [value.strip() for value in record]) for record in reader if record]
-    except csv.Error as error:
-        raise TableError(reader.line_num, None, f"is not CSV ({error}); quotes must be closed") from error
-    if not records:
-        raise TableError(None, None, f"the file is empty; its first row must name {_listed(REQUIRED)}")
-    (first, header), *body = records
-    _check_header(first, header)
-    if not body:
-        raise TableError(None, None, "the file has a header and no rows; give each variant one")
-    rows = [_row(line, header, values) for line, values in body]
-    _check_duplicates(rows)
-    return rows
-
-
-def _without_mark(lines: Iterable[str]) -> Iterator[str]:  # spreadsheets put a byte-order mark before the first
-    for number, line in enumerate(lines):
-        yield line if number else line.removeprefix("\ufeff")
-
-
-def _check_header(line: int, header: list[str]) -> None:
-    for name in header:
-        if name not in REQUIRED + OPTIONAL:
-            known = _listed(REQUIRED + OPTIONAL)
-            raise TableError(line, _show(name)[1:-1], f"is not a column of count tables; these are {known}")
-        if header.count(name) > 1:
-            raise TableError(line, name, "is there twice; each column must be there once")
-    for name in REQUIRED:
-        if name not in header:
-            raise TableError(line, name, f"is missing; a table needs {_listed(REQUIRED)}")
-
-
-def _row(line: int, header: list[str], values: list[str]) -> Row:
-    if len(values) != len(header):
-        raise TableError(line, None, f"has {len(values)} values; the header has {len(header)} columns")
-    found = dict(zip(header, values, strict=True))
-    for name in ("variant", "outcome", "period"):
-        if found.get(name) == "":
-            raise TableError(line, name, f"is empty; every row must name its {name}")
-    units, conversions = (_count(line, name, found[name]) for name in ("units", "conversions"))
-    if conversions > units:
-        raise TableError(line, "conversions", f"{conversions} of {units} units; there can be at most {units}")
-    assigned = _count(line, "assigned", found["assigned"]) if "assigned" in found else units
-    if assigned < units:
-        raise TableError(line, "assigned", f"{assigned} assigned, but {units} units; there must be at least {units}")
-    return Row(
-        line=line,
-        variant=found["variant"],
-        units=units,
-        conversions=conversions,
-        period=found.get("period", ""),
-        phase=_phase(line, found["phase"]) if "phase" in found else None,
-        stratum=found.get("stratum", ""),
-        weight=_weight(line, found["weight"]) if "weight" in found else None,
-        outcome=found.get("outcome", "primary"),
-        assigned=assigned,
-    )
-
-
-def _count(line: int, name: str, text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,13}", text) or int(text) > LARGEST_COUNT:
-        raise TableError(line, name, f"{_show(text)} is not a whole number from 0 to {LARGEST_COUNT}")
-    return int(text)
-
-
-def _phase(line: int, text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise TableError(line, "phase", f"{_show(text)} is not the number of a phase, such as 1")
-    return int(text)
-
-
-def _weight(line: int, text: str) -> Decimal:
-    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,12})?", text):
-        raise TableError(line, "weight", f"{_show(text)} is not a weight, such as 2500 (of 10000) or 0.25")
-    return Decimal(text)
-
-
-def _check_duplicates(rows: list[Row]) -> None:
-    seen: dict[tuple[object, ...], int] = {}
-    for row in rows:
-        key = row.variant, row.group, row.stratum, row.outcome
-        if key in seen:
-            detail = f"{_show(row.variant)} has the same counts on row {seen[key]}; {_KEY} must differ"
-            raise TableError(row.line, "variant", detail)
-        seen[key] = row.line
-
-
-_KEY = "variant, period, phase, stratum and outcome together"
-
-
 def _weights(rows: list[Row], variants: tuple[str, ...], *, equal: bool) -> dict[Group, Weights]:
     """Return group -> variant -> weight; empty when the table has no weights and was not meant equal."""
     if rows[0].weight is None:
@@ -231,7 +95,7 @@ def _weight_key(row: Row) -> object:
 def _note_weight(known: Weights, row: Row) -> None:
     weight = Decimal(0) if row.weight is None else row.weight
     if known.setdefault(row.variant, weight) != weight:
-        detail = f"{weight} for {_show(row.variant)}, but {known[row.variant]} before; it must stay the same"
+        detail = f"{weight} for {show(row.variant)}, but {known[row.variant]} before; it must stay the same"
         raise TableError(row.line, "weight", f"{detail} within a {_place(row)[0]}")
     if weight == 0 and row.units:
         raise TableError(row.line, "units", f"{row.units} units with weight 0; a closed variant must have 0")
@@ -242,7 +106,7 @@ def _check_sums(rows: list[Row], weights: Mapping[Group, Weights]) -> None:
         total = sum(weights.get(row.group, {}).values())
         if row.weight is not None and total not in FULL_WEIGHTS:
             kind, name = _place(row)
-            where = f"of {kind} {_show(name)} " if name else ""
+            where = f"of {kind} {show(name)} " if name else ""
             detail = f"the weights {where}sum to {total}; they must sum to 10000, or to 1"
             raise TableError(row.line, "weight", detail)
 
@@ -274,14 +138,14 @@ def _is_closed(weights: Weights, variant: str) -> bool:
 
 def _check_outcomes(row: Row, variant: str, units: Mapping[str, tuple[int, int] | None]) -> None:
     names = {"period": row.period, "phase": "" if row.phase is None else str(row.phase), "stratum": row.stratum}
-    where = "".join(f" in {kind} {_show(name)}" for kind, name in names.items() if name)
+    where = "".join(f" in {kind} {show(name)}" for kind, name in names.items() if name)
     for outcome, found in units.items():
         if found is None:
-            what = f" for outcome {_show(outcome)}" if len(units) > 1 else ""
+            what = f" for outcome {show(outcome)}" if len(units) > 1 else ""
             fix = "give it one: 0 units if there were none, weight 0 if it was closed"
-            raise TableError(row.line, "variant", f"{_show(variant)} has no row{what}{where}; {fix}")
+            raise TableError(row.line, "variant", f"{show(variant)} has no row{what}{where}; {fix}")
     if len(set(units.values())) > 1:
-        detail = f"{_show(variant)} has different units for its outcomes{where}; they must be the same"
+        detail = f"{show(variant)} has different units for its outcomes{where}; they must be the same"
         raise TableError(row.line, "units", detail)
 
 
@@ -305,7 +169,7 @@ def _control(name: str | None, variants: tuple[str, ...]) -> str:
     if name is None:
         return "control" if "control" in variants else variants[0]
     if name not in variants:
-        detail = f"there is no variant {_show(name)} to be the control; it must be one of {_listed(variants)}"
+        detail = f"there is no variant {show(name)} to be the control; it must be one of {listed(variants)}"
         raise TableError(None, "variant", detail)
     return name
 
@@ -325,11 +189,3 @@ def _cells(rows: list[Row], phases: Mapping[Group, int]) -> Iterator[Cell]:
         units, assigned = members[0].units, members[0].assigned
         conversions = {row.outcome: row.conversions for row in members}
         yield Cell(variant, phases[group], group[0], "", stratum, assigned, units, conversions)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
-def _show(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:39]}…")

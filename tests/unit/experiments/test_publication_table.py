@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from experiments.publication.table import week_of
-from experiments.tables import TableError, read_counts
+from experiments.table_rows import TableError
+from experiments.tables import read_counts
 
 HEAD = "phase,variant,weight,assigned,units,conversions\n"
 WHOLE = "1,a,5000,120,100,20\n1,b,2500,55,50,10\n1,c,2500,60,50,10\n"

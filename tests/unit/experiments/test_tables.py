@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stats
-from experiments.tables import TableError, read_counts
+from experiments.table_rows import TableError
+from experiments.tables import read_counts
 
 SIMPLE = "variant,units,conversions\npresent,100,27\npolice,81,40\nillegal,99,52\n"
 WEIGHTED = """variant,units,conversions,period,weight
