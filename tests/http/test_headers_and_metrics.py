@@ -118,6 +118,8 @@ def test_nothing_of_a_person_is_logged_or_told(service, caplog, capfd, monkeypat
     given = service.ask(session, expose=True)
     secret, token = service.keys["server"].split("_", 2)[2], given["token"]
     go = given["help"][0]["href"].split("/")[5]
+    forced = service.ask(session, override="law")
+    forced_go = forced["help"][0]["href"].split("/")[5]
 
     def post(path: str, body, key: str | None = "server"):
         told.append(service.post(path, body, key=key, **from_person))
@@ -140,6 +142,13 @@ def test_nothing_of_a_person_is_logged_or_told(service, caplog, capfd, monkeypat
             post(f"/v1/{path}", body)
             post(f"/v1/{path}", body, key=None)
         sent = {**from_person, "headers": {**from_person["headers"], "Signpost-Session": session}}
+        for path, body in (("exposures", {}), ("outcomes", {"outcome": "left"})):
+            post(f"/v1/{path}", {"token": forced["token"], **body})
+        post("/v1/assignments", {**where, "override": "nope"})
+        ways = ("as=matrix-error", "as=matrix-error&override=law", f"as={CANARIES['referer']}")
+        told.extend(service.get(f"/v1/warnings/search-uk?{way}", key="server", **sent) for way in ways)
+        told.append(service.get("/widget.js", **from_person))
+        told.append(service.get(f"/v1/go/{forced_go}/helpline/click", **from_person))
         told.append(service.get("/v1/warnings/search-uk", key="sk_no_body", **sent))
         told.append(service.get(service.browser_path("/v1/warnings/search-uk"), **sent))
         told.append(service.get(f"/v1/go/{go}/nobody/click", **from_person))
@@ -162,7 +171,14 @@ def test_nothing_of_a_person_is_logged_or_told(service, caplog, capfd, monkeypat
         "store": str({k: v for k, v in service.hashes().items() if b"api_keys" not in k}),
     }
     assert "internal error: ValueError at" in seen["log"]
-    secrets = {**CANARIES, "token": token, "go": go, "secret": secret}
+    secrets = {
+        **CANARIES,
+        "token": token,
+        "go": go,
+        "forced": forced["token"],
+        "forced go": forced_go,
+        "secret": secret,
+    }
     found = {(place, name) for place, text in seen.items() for name, value in secrets.items() if value in text}
     assert found == set()
     keys = str([fields for name, fields in service.hashes().items() if b"api_keys" in name])

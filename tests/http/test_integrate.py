@@ -58,6 +58,7 @@ def test_a_whole_walk_misses_nothing_and_counts_nothing(server, service):
 
 def test_it_reads_as_a_list_for_people(server):
     done = integrate(server.base, server.key, "--surface", "search-uk")
+    assert server.key not in done.stdout + done.stderr
     assert done.returncode == 0, done.stderr
     assert "✓ assignment: experiment 'four-lines', variant 'present', forced" in done.stdout
     assert done.stdout.endswith("steps done.\nNothing was counted.\n")
